@@ -1,0 +1,167 @@
+"""What an actor is: a state machine over recorded inputs, and nothing else (design, section 2).
+
+In: one `Input`, being the start of the process, a message, a timer, or an observation of the world. Out: an `Outcome`:
+messages to send, timers to set, files to write, a refusal, log lines. The same object runs in a process (`bus.host`), in a
+replay (`bus.replay`) and in memory (`bus.memory`). A core reads no clock: every step is given one wall reading, which the
+journal records. It draws no number but from its `RandomSource`, keyed by purpose and counter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from bus.randomness import RandomSource
+from schemas.base import Message
+
+
+class MessageRef(NamedTuple):
+    """The identity of a message: who sent it, in which start of its process, as which number."""
+
+    sender: str
+    epoch: int
+    seq: int
+
+
+class Cursor(NamedTuple):
+    """The last message accepted from one sender; (0, 0) before the first."""
+
+    epoch: int
+    seq: int
+
+
+class StepPosition(NamedTuple):
+    """A step of an actor's journal."""
+
+    epoch: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The process has started: state is restored, no timer is pending. The first input of every epoch."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that was accepted in order, exactly once."""
+
+    ref: MessageRef
+    message: Message
+    payload_refs: tuple[MessageRef, ...] = ()
+    """Where the payloads of `message` are journalled; equal to `ref` unless the sender referred to another journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A timer that the core set has run out."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Something the world answered, recorded byte for byte."""
+
+    name: str
+    data: bytes
+
+
+Input = Started | Received | Fired | Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message to send. `to` names an instance; None means every instance that the topology allows."""
+
+    message: Message
+    to: str | None = None
+    payload_origins: tuple[MessageRef | None, ...] = ()
+    """Message of this run that already holds payload i, so that the journal refers to it instead of storing it twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Fire `name` once, `delay_s` seconds from now; setting a pending timer again moves it."""
+
+    name: str
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    """Replace the file at `path`, relative to home, by `content`: temp, fsync, rename."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line for the actor's log."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    text: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a core decided in one step."""
+
+    sends: list[Send] = field(default_factory=list)
+    timers: list[SetTimer] = field(default_factory=list)
+    effects: list[WriteFile] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    refusal: str | None = None
+    """Why the input was refused; the host counts it, writes it to the refusals file and shows it in `status`."""
+
+
+Scalar = float | int | str | None
+
+
+class Core(Protocol):
+    """The one shape of every actor."""
+
+    def handle(self, event: Input, now_ns: int) -> Outcome:
+        """Decide on one input. `now_ns` is the step's wall reading, nanoseconds since the Unix epoch."""
+
+    def snapshot(self) -> bytes:
+        """The whole state, such that `restore` in a fresh core continues identically."""
+
+    def restore(self, data: bytes) -> None:
+        """Take over the state that `snapshot` gave."""
+
+    def figures(self) -> Mapping[str, Scalar]:
+        """Numbers about itself for `stats` and `status`; never part of a decision."""
+
+
+class DurableState(Protocol):
+    """A store that commits the effect of a batch of steps together with the cursors that led there."""
+
+    def position(self) -> StepPosition | None:
+        """The last step whose effect is committed; None for a store that this run has not touched."""
+
+    def cursors(self) -> Mapping[str, Cursor]:
+        """The committed cursor of every sender of this run."""
+
+    def commit(self, position: StepPosition, cursors: Mapping[str, Cursor]) -> None:
+        """Commit everything since the last commit, with `position` and `cursors`, in one transaction."""
+
+    def maintain(self) -> None:
+        """Idle-time upkeep, such as folding the write-ahead log in; never changes the content."""
+
+    def close(self) -> None:
+        """Release the store; uncommitted work is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A core with what belongs to it."""
+
+    core: Core
+    randomness: RandomSource
+    store: DurableState | None = None
+    """For the pool-keeper alone: the store that is part of its state."""
+    observations: tuple[Observed, ...] = ()
+    """What the world looked like when the run began; handed in once, after the first `Started`."""

@@ -1,0 +1,42 @@
+"""What an actor is told at its start: the frozen manifest, its seat, and where things lie.
+
+In: the run manifest and the input set on disk. Out: `ActorStart`, from which `actors.ROLE.__main__.build` makes the actor,
+in a live process and in a replay alike. Nothing else reaches an actor before its first input.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bus.randomness import RandomSource
+from schemas.inputs import InputSet
+from schemas.manifest import RunManifest, Seat
+from schemas.settings import EngineSettings
+
+
+@dataclass(frozen=True)
+class ActorStart:
+    """The seat of one actor in one run."""
+
+    home: Path
+    manifest: RunManifest
+    seat: Seat
+
+    @property
+    def settings(self) -> EngineSettings:
+        """The resolved configuration of the run."""
+        return self.manifest.settings
+
+    @cached_property
+    def inputs(self) -> InputSet:
+        """The pictures and facts of the run; raises OSError when they are gone."""
+        return InputSet.from_bytes((self.home / "inputs" / f"{self.manifest.inputs_sha256}.msgpack").read_bytes())
+
+    def randomness(self) -> RandomSource:
+        """The random source of this seat."""
+        return RandomSource(self.manifest.seed, self.manifest.ordinal, self.seat.instance)
+
+    def observation(self, relative: str) -> bytes | None:
+        """The bytes of a file under home, or None when it is not there. Shells hand it in as `Observed`."""
+        path = self.home / relative
+        return path.read_bytes() if path.is_file() else None

@@ -1,0 +1,13 @@
+"""The roles that take part, and the python module that runs each."""
+
+from typing import Final, Literal, get_args
+
+Role = Literal["dreamer", "pool-keeper", "learner", "bias-synthesizer", "supervisor"]
+
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+ACTOR_ROLES: Final[tuple[Role, ...]] = tuple(role for role in ROLES if role != "supervisor")
+
+
+def module_of(role: Role) -> str:
+    """The module that `python -m` runs for `role`."""
+    return "actors." + role.replace("-", "_")

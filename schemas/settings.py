@@ -1,0 +1,153 @@
+"""The typed form of `config/engine.toml`. Defaults live in that file alone; here are types, ranges and units.
+
+A field's docstring gives its unit. Keys that are not here are refused, with a suggestion, by `supervisor validate`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import Record, Unit
+from schemas.retrieval import MAX_K, RetrievalMode
+
+Positive = Annotated[float, Field(gt=0.0)]
+NotNegative = Annotated[float, Field(ge=0.0)]
+
+
+class RunSettings(Record):
+    """[run]"""
+
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    """Master seed: every draw of every actor derives from it."""
+    images: str
+    """Folder of pictures; empty for the sample set."""
+    factoids: str
+    """Text file, one fact a line; empty for the sample set."""
+    image_side: Annotated[int, Field(ge=64, le=1024)]
+    """Shorter side that pictures are scaled to, pixels."""
+    max_images: Annotated[int, Field(ge=2, le=4096)]
+    """Pictures taken from the folder, in order of their names."""
+
+
+class TensorSettings(Record):
+    """[tensor]"""
+
+    rows: Annotated[int, Field(ge=4, le=256)]
+    cols: Annotated[int, Field(ge=4, le=256)]
+    layers: Annotated[int, Field(ge=1, le=32)]
+
+
+class DreamerSettings(Record):
+    """[dreamer]"""
+
+    rate_hz: Annotated[float, Field(ge=0.0, le=10_000.0)]
+    """Episodes a second; 0 is as fast as possible."""
+    steps: Annotated[int, Field(ge=1, le=256)]
+    """Evolution steps of an episode."""
+    prior_strength: Unit
+    """How far one step moves a dream towards the profile's colour."""
+    max_generation: Annotated[int, Field(ge=0, le=1000)]
+    """Deepest dream that may seed another."""
+    memory_dreams: Annotated[int, Field(ge=0, le=100_000)]
+    """Own dreams that the dreamer can find again when a profile names them."""
+
+
+class PoolSettings(Record):
+    """[pool]"""
+
+    coherence_threshold: Unit | Literal["calibrated"]
+    """Least coherence of a stored dream; `calibrated` measures it for the tensor shape (design, 5.2)."""
+    page_size_bytes: Literal[4096, 8192, 16384, 32768, 65536]
+    """SQLite page size of a new pool file."""
+    checkpoint_mib: Annotated[int, Field(ge=1, le=1024)]
+    """Size of the write-ahead log at which it is folded into the pool file."""
+
+
+class InterfaceSettings(Record):
+    """[interface] (seed 000, section 8)"""
+
+    retrieval_default: RetrievalMode
+    alpha_cosine: Unit
+    recency_decay: NotNegative
+    """Lambda per day."""
+    k: Annotated[int, Field(ge=1, le=MAX_K)]
+    exploration: Unit
+    """Share of k that is drawn uniformly."""
+
+
+class BiasSettings(Record):
+    """[bias] (seed 000, section 8; design, 5.10)"""
+
+    update_interval_steps: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Feedback records between two profiles."""
+    min_feedback: Annotated[int, Field(ge=1, le=1_000_000)]
+    """No profile before this many records."""
+    chroma_bins: Annotated[int, Field(ge=1, le=360)]
+    exploration_floor: Annotated[float, Field(ge=0.0, le=0.25)]
+    """Least weight of each source; 0 gives the plain formula."""
+    max_step: Unit
+    """Largest change of a component in one update; 0 switches the cap off."""
+
+
+class LearnerSettings(Record):
+    """[learner]"""
+
+    rounds_hz: Annotated[float, Field(ge=0.0, le=1000.0)]
+    """Rounds a second; 0 is as fast as possible."""
+    rounds_per_epoch: Annotated[int, Field(ge=1, le=100_000)]
+    min_pool: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Dreams in the pool before the first round."""
+    labelled_per_class: Annotated[int, Field(ge=1, le=1000)]
+    """Labelled training patches of each picture."""
+    probe_per_class: Annotated[int, Field(ge=1, le=1000)]
+    test_per_class: Annotated[int, Field(ge=1, le=1000)]
+    batch_size: Annotated[int, Field(ge=1, le=4096)]
+    """Labelled patches of one step."""
+    hidden: Annotated[int, Field(ge=1, le=4096)]
+    learning_rate: Annotated[float, Field(gt=0.0, le=10.0)]
+    dream_weight: NotNegative
+    """Weight of a dream's loss against a labelled patch's."""
+    tau: float
+    """A dream with a utility above this counts as useful."""
+    recent_days: Positive
+    """A dream younger than this counts as recent."""
+
+
+class JournalSettings(Record):
+    """[journal]"""
+
+    fsync: Literal["process", "power"]
+    """`process` survives any kill; `power` syncs before anything is sent."""
+    segment_mib: Annotated[int, Field(ge=1, le=4096)]
+    segment_hours: Annotated[float, Field(gt=0.0, le=240.0)]
+
+
+class SupervisorSettings(Record):
+    """[supervisor]"""
+
+    ready_deadline_s: Annotated[float, Field(gt=0.0, le=600.0)]
+    heartbeat_late_s: Annotated[float, Field(ge=1.0, le=3600.0)]
+    stop_deadline_s: Annotated[float, Field(gt=0.0, le=600.0)]
+    """For each actor."""
+    backoff_first_s: Annotated[float, Field(gt=0.0, le=60.0)]
+    backoff_max_s: Annotated[float, Field(gt=0.0, le=3600.0)]
+    max_restarts: Annotated[int, Field(ge=0, le=10_000)]
+    """Restarts within `restart_window_s` before an actor is given up."""
+    restart_window_s: Annotated[float, Field(gt=0.0, le=86_400.0)]
+    disk_warn_mib: Annotated[int, Field(ge=0)]
+    disk_stop_mib: Annotated[int, Field(ge=0)]
+    """Free space below which the dreamer is stopped."""
+
+
+class EngineSettings(Record):
+    """The whole of `engine.toml`."""
+
+    run: RunSettings
+    tensor: TensorSettings
+    dreamer: DreamerSettings
+    pool: PoolSettings
+    interface: InterfaceSettings
+    bias: BiasSettings
+    learner: LearnerSettings
+    journal: JournalSettings
+    supervisor: SupervisorSettings

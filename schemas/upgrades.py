@@ -1,0 +1,28 @@
+"""Old versions of messages, turned into today's.
+
+An upgrade takes the decoded body of one version and returns that of the next; they are pure and chained. All messages
+are at version 1 today, so the table is empty; `upgrade` refuses a version from the future.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from schemas.errors import SchemaError
+
+Body = dict[str, object]
+Upgrade = Callable[[Body], Body]
+
+UPGRADES: Final[Mapping[tuple[str, int], Upgrade]] = {}
+"""(kind, old version) -> function to the next version."""
+
+
+def upgrade(kind: str, version: int, current: int, body: Body, table: Mapping[tuple[str, int], Upgrade]) -> Body:
+    """`body` of `kind` at `version`, lifted to `current`. Raises SchemaError when no way leads there."""
+    if version > current:
+        raise SchemaError(f"{kind} version {version} is newer than the known version {current}; update oneiros")
+    for step in range(version, current):
+        lift = table.get((kind, step))
+        if lift is None:
+            raise SchemaError(f"{kind} version {step} has no upgrade to version {step + 1}")
+        body = lift(body)
+    return body
