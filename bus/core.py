@@ -1,9 +1,9 @@
 """What an actor is: a state machine over recorded inputs, and nothing else (design, section 2).
 
-In: one `Input`, being the start of the process, a message, a timer, or an observation of the world. Out: an `Outcome`:
-messages to send, timers to set, files to write, a refusal, log lines. The same object runs in a process (`bus.host`), in a
-replay (`bus.replay`) and in memory (`bus.memory`). A core reads no clock: every step is given one wall reading, which the
-journal records. It draws no number but from its `RandomSource`, keyed by purpose and counter.
+In: one `Input`, being the start of the process, a message, a timer, or an observation of the world. Out: an
+`Outcome`: messages to send, timers to set, files to write, a refusal, log lines. The same object runs in a process
+(`bus.host`), in a replay (`bus.replay`) and in memory (`bus.memory`). A core reads no clock: every step is given one
+wall reading, which the journal records. It draws no number but from its `RandomSource`, keyed by purpose and counter.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from bus.randomness import RandomSource
 from schemas.base import Message
+from schemas.errors import OneirosError
 
 
 class MessageRef(NamedTuple):
@@ -49,8 +50,6 @@ class Received:
 
     ref: MessageRef
     message: Message
-    payload_refs: tuple[MessageRef, ...] = ()
-    """Where the payloads of `message` are journalled; equal to `ref` unless the sender referred to another journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class Send:
     message: Message
     to: str | None = None
     payload_origins: tuple[MessageRef | None, ...] = ()
-    """Message of this run that already holds payload i, so that the journal refers to it instead of storing it twice."""
+    """Message of this run that holds payload i already: the journal refers to it instead of storing it twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +133,10 @@ class Core(Protocol):
 
     def figures(self) -> Mapping[str, Scalar]:
         """Numbers about itself for `stats` and `status`; never part of a decision."""
+
+
+class StoreFullError(OneirosError):
+    """A store has no room, and has rolled back to its last commit; the host waits and starts over from there."""
 
 
 class DurableState(Protocol):

@@ -1,13 +1,14 @@
 """What an actor is told at its start: the frozen manifest, its seat, and where things lie.
 
-In: the run manifest and the input set on disk. Out: `ActorStart`, from which `actors.ROLE.__main__.build` makes the actor,
-in a live process and in a replay alike. Nothing else reaches an actor before its first input.
+In: the run manifest and the input set on disk. Out: `ActorStart`, from which `actors.ROLE.__main__.build` makes the
+actor, in a live process and in a replay alike. Nothing else reaches an actor before its first input.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from bus.errors import BusError
 from bus.randomness import RandomSource
 from schemas.inputs import InputSet
 from schemas.manifest import RunManifest, Seat
@@ -40,3 +41,12 @@ class ActorStart:
         """The bytes of a file under home, or None when it is not there. Shells hand it in as `Observed`."""
         path = self.home / relative
         return path.read_bytes() if path.is_file() else None
+
+
+def load_manifest(home: Path, run_id: str) -> RunManifest:
+    """The manifest of `run_id`; raises BusError saying what is wrong with it."""
+    path = home / "runs" / run_id / "manifest.json"
+    try:
+        return RunManifest.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise BusError(f"manifest {path} cannot be used: {error}") from error

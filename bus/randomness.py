@@ -1,8 +1,8 @@
 """Randomness for cores: independent Philox streams, keyed by what they are for.
 
-A stream is keyed by (run seed, run ordinal, actor instance, purpose, counter): episode N draws the same numbers whatever
-came before and after any restart (design, section 2). The source keeps a digest of the keys handed out since the last
-step, which the journal records.
+A stream is keyed by (run seed, run ordinal, actor instance, purpose, counter): episode N draws the same numbers
+whatever came before and after any restart (design, section 2). The source keeps a digest of the keys handed out since
+the last step, which the journal records.
 """
 
 import hashlib

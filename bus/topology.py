@@ -1,7 +1,7 @@
 """Who may say what to whom: the one table (design, section 3).
 
-Sockets, inbox decoders, refusals, diagrams, docs and tests derive from `TOPOLOGY`, and nothing repeats it. Every row that
-ends at the dreamer carries BiasProfile; there is no other, by construction, and a test says so.
+Sockets, inbox decoders, refusals, diagrams, docs and tests derive from `TOPOLOGY`, and nothing repeats it. Every row
+that ends at the dreamer carries BiasProfile; there is no other, by construction, and a test says so.
 """
 
 from collections.abc import Iterable

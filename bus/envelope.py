@@ -1,0 +1,71 @@
+"""What travels in front of every message: who says it, as which number, after which, because of what.
+
+In: the fields, or untrusted bytes. Out: a msgpack array of fixed order, or an `Envelope`. Identity is (sender, epoch,
+seq); epoch is the number of the sender's process start, so numbers are never reused. `predecessor` is the sender's
+previous message to the same receiver: a receiver accepts a message iff that equals its cursor (design, section 3).
+"""
+
+from typing import Final, NamedTuple
+
+import msgpack
+
+from bus.core import Cursor, MessageRef
+from bus.errors import DecodeError
+
+MAX_ENVELOPE_BYTES: Final = 512
+FIELD_TYPES: Final = (str, int, str, int, int, int, int, int, str, int, int)
+
+_pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
+
+
+class Envelope(NamedTuple):
+    """The head of a message. `cause_sender` is empty when no message led to this one."""
+
+    kind: str
+    version: int
+    sender: str
+    epoch: int
+    seq: int
+    predecessor_epoch: int
+    predecessor_seq: int
+    wall_ns: int
+    cause_sender: str
+    cause_epoch: int
+    cause_seq: int
+
+    @property
+    def ref(self) -> MessageRef:
+        """The identity of the message."""
+        return MessageRef(self.sender, self.epoch, self.seq)
+
+    @property
+    def position(self) -> Cursor:
+        """Where the message stands in its sender's stream."""
+        return Cursor(self.epoch, self.seq)
+
+    @property
+    def predecessor(self) -> Cursor:
+        """The sender's previous message to the same receiver; (0, 0) for the first."""
+        return Cursor(self.predecessor_epoch, self.predecessor_seq)
+
+
+def encode_envelope(envelope: Envelope) -> bytes:
+    """The msgpack array of `envelope`."""
+    packed: bytes = _pack(envelope)
+    return packed
+
+
+def decode_envelope(data: bytes | memoryview) -> Envelope:
+    """The envelope in `data`; raises DecodeError."""
+    if len(data) > MAX_ENVELOPE_BYTES:
+        raise DecodeError("envelope", f"{len(data)} bytes, the limit is {MAX_ENVELOPE_BYTES}")
+    try:
+        fields = msgpack.unpackb(data, use_list=False)
+    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+        raise DecodeError("envelope", f"not one msgpack array ({type(error).__name__} {error})") from error
+    if type(fields) is not tuple or tuple(map(type, fields)) != FIELD_TYPES:
+        raise DecodeError("envelope", "not the eleven fields of an envelope")
+    envelope = Envelope._make(fields)
+    if min(envelope.version, envelope.epoch, envelope.seq, envelope.predecessor_epoch, envelope.predecessor_seq) < 0:
+        raise DecodeError("envelope", "a negative number")
+    return envelope

@@ -1,0 +1,64 @@
+"""Running a core: one input in, one journal record out. The same code in a process, in a replay and in memory.
+
+In: an actor, its seat, the seats of the run, and inputs. Out: step records with every message addressed and numbered.
+Refuses, as a programming error, to address a message to anyone whom the topology does not name.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+from bus.core import Actor, Input, Outcome, Send
+from bus.errors import BusError
+from bus.step import Numbering, Outgoing, RecordedInput, StepRecord, recorded_input
+from bus.topology import receivers_of
+from schemas.base import Message
+from schemas.manifest import Seat
+
+Build = Callable[[], Actor]
+
+
+class UndeclaredMessageError(BusError):
+    """A core tried to say something that the topology does not allow."""
+
+
+class Step(NamedTuple):
+    """A handled input: what the journal keeps, and what the host still has to do."""
+
+    record: StepRecord
+    outcome: Outcome
+
+
+class Execution:
+    """Feeds one actor and numbers what it says."""
+
+    def __init__(self, actor: Actor, seat: Seat, seats: tuple[Seat, ...], numbering: Numbering) -> None:
+        self.actor = actor
+        self.numbering = numbering
+        self._seat = seat
+        self._receivers = cache(lambda message: _receivers(seat, seats, message))
+
+    def handle(self, event: Input, now_ns: int) -> Step:
+        """Let the core decide on `event`."""
+        outcome = self.actor.core.handle(event, now_ns)
+        outgoing = tuple(out for send in outcome.sends for out in self._address(send)) if outcome.sends else ()
+        digest = self.actor.randomness.take_digest()
+        return Step(StepRecord(recorded_input(event), digest, outgoing, outcome.refusal), outcome)
+
+    def refuse(self, event: RecordedInput, reason: str) -> Step:
+        """The step of a message whose body is refused: the cursor moves on, the core never sees it."""
+        return Step(StepRecord(event, bytes(8), (), reason), Outcome(refusal=reason))
+
+    def _address(self, send: Send) -> list[Outgoing]:
+        allowed = self._receivers(type(send.message))
+        if send.to is not None and send.to not in allowed:
+            raise UndeclaredMessageError(f"{self._seat.role} may not send {send.message.kind} to {send.to}")
+        targets = allowed if send.to is None else (send.to,)
+        return [self.numbering.outgoing(target, send.message, send.payload_origins) for target in targets]
+
+
+def _receivers(seat: Seat, seats: tuple[Seat, ...], message: type[Message]) -> tuple[str, ...]:
+    roles = receivers_of(seat.role, message)
+    if not roles:
+        raise UndeclaredMessageError(f"the topology has no row for {message.__name__} from {seat.role}")
+    return tuple(other.instance for other in seats if other.role in roles)

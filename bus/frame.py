@@ -1,0 +1,115 @@
+"""The bytes of a journal: segment heads and frames, each with length and checksum, and telling torn from damaged.
+
+In: frame parts, or the bytes of a segment file. Out: buffers for one gathered write, or checked frames. A frame that
+fails its checksum with no good frame after it is a torn tail; with one after it, it is damage (dossier of
+reliability, section 3, trap 4).
+"""
+
+import struct
+import zlib
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+MAGIC: Final = b"ONEIROSJ"
+FORMAT_VERSION: Final = 1
+MARK: Final = b"\xd7\x0e"
+MAX_FRAME_BYTES: Final = 512 * 1024 * 1024
+
+_HEAD = struct.Struct("<8sHII")
+"""Magic, format version, length and CRC-32 of the msgpack map that follows."""
+_FRAME = struct.Struct("<2sBBIIIQQ")
+"""Mark, kind, zero, body length, payload length, CRC-32, step, wall ns."""
+_TAIL = struct.Struct("<QQ")
+
+FRAME_HEADER_BYTES: Final = _FRAME.size
+
+
+class FrameKind(IntEnum):
+    """What a frame holds."""
+
+    STEP = 1
+    SNAPSHOT = 2
+    NOTE = 3
+    CLOSE = 4
+
+
+class FrameHeader(NamedTuple):
+    """The fixed head of a frame."""
+
+    kind: int
+    body_bytes: int
+    payload_bytes: int
+    checksum: int
+    step: int
+    wall_ns: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole frame."""
+        return FRAME_HEADER_BYTES + self.body_bytes + self.payload_bytes
+
+
+class Frame(NamedTuple):
+    """A frame that passed its checksum."""
+
+    kind: FrameKind
+    step: int
+    wall_ns: int
+    body: bytes
+    payload: memoryview
+    offset: int
+    checksum: int
+
+
+class Fault(NamedTuple):
+    """Bytes at `offset` that are not a frame; `is_torn` when nothing good follows them."""
+
+    offset: int
+    size: int
+    is_torn: bool
+    reason: str
+
+
+def encode_head(body: bytes) -> bytes:
+    """The head of a segment around its msgpack `body`."""
+    return _HEAD.pack(MAGIC, FORMAT_VERSION, len(body), zlib.crc32(body)) + body
+
+
+def decode_head(data: bytes) -> tuple[bytes, int] | str:
+    """The msgpack body of the head in `data` and the offset of the first frame, or why there is none."""
+    if len(data) < _HEAD.size:
+        return f"{len(data)} bytes are too few for a segment head"
+    magic, version, size, checksum = _HEAD.unpack_from(data)
+    if magic != MAGIC:
+        return "not a journal segment"
+    if version != FORMAT_VERSION:
+        return f"journal format {version}, this program reads {FORMAT_VERSION}"
+    body = data[_HEAD.size : _HEAD.size + size]
+    if len(body) != size or zlib.crc32(body) != checksum:
+        return "the segment head fails its checksum"
+    return body, _HEAD.size + size
+
+
+def frame_buffers(
+    kind: FrameKind, step: int, wall_ns: int, body: bytes, payloads: tuple[bytes | memoryview, ...] = ()
+) -> tuple[list[bytes | memoryview], int, int]:
+    """The buffers of one frame for a gathered write, their total size, and the checksum."""
+    payload_bytes = sum(map(len, payloads)) if payloads else 0
+    checksum = zlib.crc32(body, zlib.crc32(_TAIL.pack(step, wall_ns), kind))
+    for payload in payloads:
+        checksum = zlib.crc32(payload, checksum)
+    header = _FRAME.pack(MARK, kind, 0, len(body), payload_bytes, checksum, step, wall_ns)
+    return [header, body, *payloads], len(header) + len(body) + payload_bytes, checksum
+
+
+def parse_header(data: bytes | memoryview, at: int = 0) -> FrameHeader | None:
+    """The frame header at `at`, or None when these bytes cannot be one."""
+    mark, kind, zero, body_bytes, payload_bytes, checksum, step, wall_ns = _FRAME.unpack_from(data, at)
+    if mark != MARK or zero != 0 or not 1 <= kind <= 4 or body_bytes + payload_bytes > MAX_FRAME_BYTES:
+        return None
+    return FrameHeader(kind, body_bytes, payload_bytes, checksum, step, wall_ns)
+
+
+def is_intact(header: FrameHeader, content: bytes | memoryview) -> bool:
+    """Whether `content` (body, then payload) is what the checksum of `header` says."""
+    return zlib.crc32(content, zlib.crc32(_TAIL.pack(header.step, header.wall_ns), header.kind)) == header.checksum

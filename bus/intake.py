@@ -1,0 +1,185 @@
+"""What may come in, and in which order: the check between the socket and the core.
+
+In: raw messages from the inbox, and messages read back from the senders' journals. Out: messages accepted in order,
+exactly once. A message is accepted iff its predecessor equals the cursor of its sender; on a gap, at start and when
+idle the sender's journal is read (design, section 3). Refused and counted: envelopes that are none, senders without a
+seat, kinds that the topology does not allow from that sender, bodies that fail validation. A bad body on the socket
+moves no cursor; only the sender's own journal can prove that it was really said.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from bus.actor_log import ActorLog
+from bus.codec import BytesLike, Decoder
+from bus.core import Cursor
+from bus.envelope import Envelope, decode_envelope
+from bus.errors import DecodeError, JournalError
+from bus.link import RawMessage
+from bus.payloads import PayloadStore
+from bus.refusals import Refusals
+from bus.stream import Damage, Journalled, SenderStream
+from bus.topology import CONTROL, accepted_by
+from schemas.base import Message
+from schemas.manifest import Seat
+from schemas.roles import Role
+
+
+class Accepted(NamedTuple):
+    """A message in its place in the stream; `message` is None when its body is refused."""
+
+    envelope: Envelope
+    message: Message | None
+    refusal: str | None
+
+
+class Admission:
+    """Decides by the topology what one receiver may decode at all."""
+
+    def __init__(self, role: Role, seats: tuple[Seat, ...]) -> None:
+        self._role_of: dict[str, Role] = {seat.instance: seat.role for seat in seats}
+        self._decoders = {key: Decoder(cls) for key, cls in accepted_by(role).items()}
+        self._role = role
+
+    def decoder(self, envelope: Envelope) -> Decoder:
+        """The decoder for what `envelope` announces; raises DecodeError when nobody may send that here."""
+        sender_role = self._role_of.get(envelope.sender)
+        if sender_role is None:
+            raise DecodeError(envelope.kind, f"sender {envelope.sender!r} has no seat in this run")
+        decoder = self._decoders.get((sender_role, envelope.kind))
+        if decoder is None:
+            raise DecodeError(envelope.kind, f"the topology has no row ({sender_role}, {envelope.kind}, {self._role})")
+        return decoder
+
+
+class Intake:
+    """Puts the messages of all senders in order."""
+
+    def __init__(
+        self, seat: Seat, seats: tuple[Seat, ...], run_folder: Path, refusals: Refusals, log: ActorLog
+    ) -> None:
+        payloads = PayloadStore(run_folder)
+        senders = {row_role for (row_role, _), cls in accepted_by(seat.role).items() if cls not in CONTROL}
+        self.cursors: dict[str, Cursor] = {}
+        self.streams = {
+            other.instance: SenderStream(run_folder, other.instance, seat.instance, payloads)
+            for other in seats
+            if other.role in senders
+        }
+        self.received = 0
+        self.recovered = 0
+        self.duplicates = 0
+        self.damaged = 0
+        self._admission = Admission(seat.role, seats)
+        self._backlogs: dict[str, Iterator[Journalled | Damage]] = {}
+        self._refusals = refusals
+        self._log = log
+
+    def restore(self, cursors: Mapping[str, Cursor]) -> None:
+        """Go on after `cursors`, reading the journals anew."""
+        self.cursors = dict(cursors)
+        self._backlogs.clear()
+        self.close()
+
+    def cursor(self, sender: str) -> Cursor:
+        """The last message accepted from `sender`."""
+        return self.cursors.get(sender, Cursor(0, 0))
+
+    def offer(self, parts: RawMessage) -> Accepted | None:
+        """Judge a message from the socket; None when it is refused, known already, or out of order."""
+        envelope = None
+        try:
+            envelope = decode_envelope(parts[0])
+            decoder = self._admission.decoder(envelope)
+            cursor = self.cursor(envelope.sender)
+            if envelope.position <= cursor:
+                self.duplicates += 1
+                return None
+            if envelope.predecessor != cursor:
+                self.look_back(envelope.sender)
+                return None
+            if len(parts) < 2:
+                raise DecodeError(envelope.kind, "the body is missing")
+            message = decoder.decode(parts[1], parts[2:], envelope.version)
+        except DecodeError as error:
+            self._refuse(envelope, error)
+            return None
+        self.received += 1
+        self.cursors[envelope.sender] = envelope.position
+        return Accepted(envelope, message, None)
+
+    def _refuse(self, envelope: Envelope | None, error: DecodeError) -> None:
+        if envelope is None:
+            self._refusals.add("unknown", error.kind, error.reason)
+            return
+        self._refusals.add(envelope.sender, envelope.kind, error.reason)
+        if envelope.sender in self.streams:
+            self.look_back(envelope.sender)
+
+    def look_back(self, sender: str) -> None:
+        """Read the journal of `sender` from the cursor on, a bit in each `backlog`."""
+        if sender in self.streams and sender not in self._backlogs:
+            self._backlogs[sender] = self.streams[sender].after(self.cursor(sender))
+
+    def look_back_everywhere(self) -> None:
+        """Look for news in the journals of all senders: at start and when idle."""
+        for sender in self.streams:
+            self.look_back(sender)
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether some journal is still being read."""
+        return bool(self._backlogs)
+
+    def backlog(self, limit: int) -> list[Accepted]:
+        """At most `limit` messages read back from journals, in the order of each sender."""
+        accepted: list[Accepted] = []
+        for sender in list(self._backlogs):
+            for item in self._backlogs[sender]:
+                taken = self._take(sender, item)
+                if taken is not None:
+                    accepted.append(taken)
+                if len(accepted) >= limit:
+                    return accepted
+            del self._backlogs[sender]
+        return accepted
+
+    def _take(self, sender: str, item: Journalled | Damage) -> Accepted | None:
+        if isinstance(item, Damage):
+            self.damaged += 1
+            place = f"{sender}/{item.segment} at {item.offset}"
+            self._log.error(f"damaged journal: {place}: {item.reason}; {item.size} bytes are not served")
+            return None
+        envelope, cursor = item.envelope, self.cursor(sender)
+        if envelope.position <= cursor:
+            return None
+        if envelope.predecessor != cursor:
+            self.damaged += 1
+            self._log.error(f"messages of {sender} after {tuple(cursor)} up to {tuple(envelope.predecessor)} are lost")
+        self.recovered += 1
+        self.cursors[sender] = envelope.position
+        return self._judge(envelope, item.body, item.payloads)
+
+    def _judge(self, envelope: Envelope, body: bytes, payloads: tuple[BytesLike, ...]) -> Accepted:
+        try:
+            message = self._admission.decoder(envelope).decode(body, payloads, envelope.version)
+        except DecodeError as error:
+            return Accepted(envelope, None, error.reason)
+        return Accepted(envelope, message, None)
+
+    def read_back(self, sender: str, wanted: Cursor) -> Accepted:
+        """The message at `wanted`, which the own journal names as the next input from `sender`. Raises JournalError."""
+        stream = self.streams.get(sender)
+        if stream is not None:
+            self.look_back(sender)
+            for item in self._backlogs.get(sender, ()):
+                if isinstance(item, Journalled) and item.envelope.position == wanted:
+                    self.cursors[sender] = wanted
+                    return self._judge(item.envelope, item.body, item.payloads)
+        raise JournalError(f"input {sender}/{wanted.epoch}/{wanted.seq} is no longer in the journal of {sender}")
+
+    def close(self) -> None:
+        """Close all journals."""
+        for stream in self.streams.values():
+            stream.close()

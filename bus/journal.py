@@ -1,0 +1,174 @@
+"""The journal of one actor: segments that only grow, one frame a step, written before anything leaves (design, section
+3).
+
+In: frames. Out: segment files `eEPOCH-sSEQ.seg` in the actor's own folder. Frames are gathered and written by one
+system call at `flush`; a write that the disk takes only in part is cut back to the last whole frame. Policy `process`
+syncs in a thread every 50 ms and survives any kill; `power` syncs before `flush` returns and survives a power cut.
+"""
+
+import os
+import threading
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from bus.codec import BytesLike, pack
+from bus.errors import JournalFullError
+from bus.frame import FrameKind, encode_head, frame_buffers
+from bus.segment import SegmentName
+
+GROUP_SYNC_S: Final = 0.05
+IOV_MAX: Final = 512
+
+FsyncPolicy = Literal["process", "power"]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentLimits:
+    """When a segment is closed and the next begun."""
+
+    size_bytes: int
+    age_ns: int
+
+
+class Journal:
+    """Appends to the segments of one process start."""
+
+    def __init__(
+        self, folder: Path, head: Mapping[str, object], epoch: int, policy: FsyncPolicy, limits: SegmentLimits
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder = folder
+        self.size_bytes = 0
+        self._head = dict(head)
+        self._epoch = epoch
+        self._policy = policy
+        self._limits = limits
+        self._fd = -1
+        self._path = folder
+        self._begun_ns = 0
+        self._frames = 0
+        self._last_step = 0
+        self._chain = 0
+        self._pending: list[BytesLike] = []
+        self._pending_bytes = 0
+        self._pending_frames: list[tuple[int, int]] = []
+        self._syncer = _Syncer() if policy == "process" else None
+
+    def begin_segment(self, first_seq: int, wall_ns: int) -> None:
+        """Start the segment whose first message will be `first_seq`; the head repeats the facts of the run."""
+        self._path = self.folder / SegmentName(self._epoch, first_seq).file_name()
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        head = encode_head(pack({**self._head, "epoch": self._epoch, "first_seq": first_seq, "wall_ns": wall_ns}))
+        self._begun_ns, self._frames, self._last_step, self._chain, self.size_bytes = wall_ns, 0, 0, 0, 0
+        self._write([head], len(head))
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def is_due(self, wall_ns: int) -> bool:
+        """Whether the segment is full or old enough to be closed."""
+        return self.size_bytes >= self._limits.size_bytes or wall_ns - self._begun_ns >= self._limits.age_ns
+
+    def add(self, kind: FrameKind, step: int, wall_ns: int, body: bytes, payloads: tuple[BytesLike, ...] = ()) -> None:
+        """Gather one frame; it is on disk after the next `flush`."""
+        buffers, size, checksum = frame_buffers(kind, step, wall_ns, body, payloads)
+        self._pending.extend(buffers)
+        self._pending_bytes += size
+        self._pending_frames.append((checksum, step))
+
+    def flush(self) -> None:
+        """Write all gathered frames at once. Raises JournalFullError with none written and all still gathered."""
+        if not self._pending:
+            return
+        self._write(self._pending, self._pending_bytes)
+        frames = self._pending_frames
+        self._pending, self._pending_bytes, self._pending_frames = [], 0, []
+        for checksum, step in frames:
+            self._chain = zlib.crc32(checksum.to_bytes(4, "little"), self._chain)
+            self._last_step = step
+        self._frames += len(frames)
+
+    def _write(self, buffers: list[BytesLike], size: int) -> None:
+        written = 0
+        try:
+            for at in range(0, len(buffers), IOV_MAX):
+                part = buffers[at : at + IOV_MAX]
+                expected = sum(map(len, part))
+                taken = os.writev(self._fd, part)
+                written += taken
+                if taken != expected:
+                    raise OSError(28, "the disk took only part of a frame")  # ENOSPC
+        except OSError as error:
+            os.ftruncate(self._fd, self.size_bytes)
+            raise JournalFullError(self._path, error.strerror or str(error)) from error
+        self.size_bytes += size
+        if self._syncer is None:
+            os.fdatasync(self._fd)
+        else:
+            self._syncer.request(self._fd)
+
+    def end_segment(self, wall_ns: int) -> None:
+        """Write the closing frame (count, last step, chain of checksums), sync, and close the file."""
+        self.flush()
+        body = pack({"frames": self._frames, "last_step": self._last_step, "chain": self._chain})
+        self.add(FrameKind.CLOSE, self._last_step, wall_ns, body)
+        self.flush()
+        if self._syncer is not None:
+            self._syncer.forget()
+        os.fdatasync(self._fd)
+        os.close(self._fd)
+        self._fd = -1
+
+    def close(self) -> None:
+        """Stop syncing. The open segment stays as it is, without a closing frame."""
+        if self._syncer is not None:
+            self._syncer.stop()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class _Syncer:
+    """Syncs the open segment in a thread, at most once every `GROUP_SYNC_S`; it decides nothing."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._lock = threading.Lock()
+        self._fd = -1
+        self._is_stopping = False
+        self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)
+        self._thread.start()
+
+    def request(self, fd: int) -> None:
+        """Sync `fd` soon."""
+        self._fd = fd
+        if not self._wanted.is_set():
+            self._wanted.set()
+
+    def forget(self) -> None:
+        """Return once no sync of the current file is under way, and start none."""
+        with self._lock:
+            self._fd = -1
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._is_stopping = True
+        self.forget()
+        self._wanted.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while not self._is_stopping:
+            self._wanted.wait()
+            self._wanted.clear()
+            with self._lock:
+                if self._fd >= 0:
+                    os.fdatasync(self._fd)
+            if not self._is_stopping:
+                pause.wait(GROUP_SYNC_S)

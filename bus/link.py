@@ -1,0 +1,115 @@
+"""The sockets of one process: an inbox that only pulls and an outlet to each peer that only pushes (design, section 3).
+
+In: frames of peers, frames to send. Out: whole multipart messages, or word that the socket did not take one.
+Direction is in the socket type. Nothing here waits: queues are bounded, a send that would block is dropped and found
+in the journal by its receiver. Payloads travel as raw frames, uncopied.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import zmq
+
+from bus.codec import MAX_PAYLOADS, BytesLike
+from bus.endpoints import inbox_address, inbox_path
+
+QUEUE_MESSAGES: Final = 100
+"""High-water mark of every socket, in messages."""
+MAX_FRAME_BYTES: Final = 256 * 1024 * 1024
+"""A peer that announces a larger frame is cut off by ZeroMQ itself."""
+COPY_BELOW_BYTES: Final = 64 * 1024
+RECONNECT_MS: Final = 10
+RECONNECT_MAX_MS: Final = 200
+MAX_PARTS: Final = MAX_PAYLOADS + 2
+
+RawMessage = list[BytesLike]
+
+
+def make_context() -> zmq.Context[zmq.Socket[bytes]]:
+    """The one ZeroMQ context of a process."""
+    return zmq.Context()
+
+
+class Inbox:
+    """The receiving end of one instance."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], runtime: Path, instance: str) -> None:
+        address = inbox_address(runtime, instance)
+        self._socket = context.socket(zmq.PULL)
+        self._socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
+        self._socket.bind(address)
+        inbox_path(runtime, instance).chmod(0o600)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+
+    def watch(self, fd: int) -> None:
+        """Let `wait` return when `fd` becomes readable, too."""
+        self._poller.register(fd, zmq.POLLIN)
+
+    def wait(self, timeout_ms: int) -> None:
+        """Return when something can be received, a watched descriptor is readable, or the time is over."""
+        self._poller.poll(timeout_ms)
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when something may have arrived; edge-triggered, so drain."""
+        return int(self._socket.getsockopt(zmq.FD))
+
+    def receive(self) -> RawMessage | None:
+        """One whole message, or None when nothing waits; parts beyond `MAX_PARTS` are dropped."""
+        try:
+            part = self._socket.recv(zmq.DONTWAIT, copy=False)
+        except zmq.Again:
+            return None
+        parts: RawMessage = [part.bytes]
+        while part.more:
+            part = self._socket.recv(copy=False)
+            if len(parts) < MAX_PARTS:
+                parts.append(part.bytes if len(part) < COPY_BELOW_BYTES else part.buffer)
+        return parts
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+
+class Outlet:
+    """The sending ends of one instance: a socket for each peer, made when first needed."""
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], runtime: Path, peers: Sequence[str]) -> None:
+        self._sockets = {peer: self._connect(context, inbox_address(runtime, peer)) for peer in peers}
+        self.dropped = 0
+        self.sent = 0
+
+    @staticmethod
+    def _connect(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+        socket = context.socket(zmq.PUSH)
+        socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+        socket.connect(address)
+        return socket
+
+    def send(self, peer: str, envelope: bytes, body: bytes, payloads: Sequence[BytesLike] = ()) -> bool:
+        """Hand a message to the socket of `peer`; False when its queue is full or nobody listens."""
+        socket = self._sockets[peer]
+        more = zmq.DONTWAIT | zmq.SNDMORE
+        try:
+            socket.send(envelope, more)
+            socket.send(body, more if payloads else zmq.DONTWAIT)
+            for left, payload in enumerate(payloads, 1 - len(payloads)):
+                socket.send(payload, more if left else zmq.DONTWAIT, copy=len(payload) < COPY_BELOW_BYTES)
+        except zmq.Again:
+            self.dropped += 1
+            return False
+        self.sent += 1
+        return True
+
+    def close(self, linger_ms: int = 0) -> None:
+        """Close the sockets, waiting at most `linger_ms` for what is queued."""
+        for socket in self._sockets.values():
+            socket.close(linger=linger_ms)

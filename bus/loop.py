@@ -1,0 +1,333 @@
+"""The one loop of every actor process: receive, handle, journal, commit, send (design, sections 2 and 3).
+
+In: messages, timers, signals. Out: journal frames, then messages. Nothing leaves before its step is on disk, and
+nothing is handled that was not accepted in order. The loop knows no message by name. It does not die of bad input:
+what cannot be accepted is counted, a full disk makes it wait; an error inside a core is told to the supervisor and
+ends the process, which starts again from its journal.
+"""
+
+import math
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bus.actor_log import ActorLog
+from bus.core import Actor, Fired, Input, Outcome, Received, Started, StepPosition, StoreFullError
+from bus.envelope import encode_envelope
+from bus.errors import JournalFullError
+from bus.execution import Execution, Step
+from bus.files import write_atomically
+from bus.frame import FrameKind
+from bus.intake import Accepted, Intake
+from bus.journal import Journal
+from bus.link import Inbox, Outlet
+from bus.recovery import History, read_history
+from bus.refusals import Refusals
+from bus.reporting import Reporter
+from bus.restoration import Restoration
+from bus.step import Numbering, RecordedMessage, SnapshotRecord, encode_snapshot, encode_step
+from bus.stream import envelope_of
+from schemas.manifest import Seat
+
+BATCH_MESSAGES: Final = 64
+IDLE_LOOK_BACK_S: Final = 0.2
+BUSY_LOOK_BACK_S: Final = 2.0
+HEARTBEAT_S: Final = 1.0
+SNAPSHOT_WORK_S: Final = 0.15
+"""Work since the last snapshot after which the next is due: what a restart may have to repeat."""
+SNAPSHOT_SHARE: Final = 20
+"""A snapshot waits for this many times the work that the last one took."""
+DISK_RETRY_S: Final = 0.5
+
+
+@dataclass
+class ActorLoop:
+    """One actor in its process."""
+
+    seat: Seat
+    seats: tuple[Seat, ...]
+    home: Path
+    epoch: int
+    build: Callable[[], Actor]
+    inbox: Inbox
+    outlet: Outlet
+    intake: Intake
+    journal: Journal
+    refusals: Refusals
+    log: ActorLog
+    is_stopping: bool = False
+    current_input: str = "start"
+    step: int = 0
+    _batch: list[tuple[Step, int]] = field(default_factory=list)
+    _timers: dict[str, float] = field(default_factory=dict)
+    _work_s: float = 0.0
+    _snapshot_s: float = 0.0
+    _look_back_at: float = 0.0
+    _heartbeat_at: float = 0.0
+    _waker: socket.socket | None = None
+
+    def __post_init__(self) -> None:
+        self.reporter = Reporter(self.seat.instance, self.epoch, self.outlet, self.intake, self.refusals)
+        self._numbering = Numbering(self.epoch)
+        self._execution = self._new_execution(self._numbering)
+        self._clock = time.perf_counter
+
+    @property
+    def actor(self) -> Actor:
+        """The actor, rebuilt when its store ran full."""
+        return self._execution.actor
+
+    def resume(self, history: History) -> None:
+        """Bring the actor to the end of `history`, open a segment, catch up, and say that it is ready."""
+        repeated = self._restore(history)
+        for damage in history.damages:
+            self.intake.damaged += 1
+            self.log.error(f"own journal damaged: {damage.segment} at {damage.offset}: {damage.reason}")
+        self._numbering.predecessors = dict(history.predecessors)
+        self.step = history.last.step
+        self.journal.begin_segment(1, time.time_ns())
+        self._snapshot()
+        self._handle(Started(self.epoch))
+        if history.is_empty:
+            for observation in self.actor.observations:
+                self._handle(observation)
+        self._finish_batch()
+        self.intake.look_back_everywhere()
+        while self._take_backlog():
+            self._finish_batch()
+        self.reporter.ready(self.step, repeated, history.cut_bytes)
+        text = f"ready: epoch {self.epoch}, step {self.step}, {repeated} steps repeated, {history.cut_bytes} bytes cut"
+        self.log.info(text)
+
+    def _new_execution(self, numbering: Numbering) -> Execution:
+        return Execution(self.build(), self.seat, self.seats, numbering)
+
+    def _restore(self, history: History) -> int:
+        repeating = Execution(self.actor, self.seat, self.seats, Numbering(self.epoch))
+        restoration = Restoration(repeating, self.intake, self.log)
+        repeated = restoration.run(history, self._finish_repeated)
+        if restoration.divergences:
+            self.refusals.add(self.seat.instance, "journal", f"{restoration.divergences} repeated steps diverged")
+        return repeated
+
+    def _finish_repeated(self, step: Step, position: StepPosition) -> None:
+        if self.actor.store is not None:
+            self.actor.store.commit(position, self.intake.cursors)
+        self._carry_out(step.outcome)
+
+    def run(self) -> None:
+        """Turn until told to stop, then leave everything in order."""
+        while not self.is_stopping:
+            self.inbox.wait(self._patience_ms())
+            self.turn()
+        self._drain()
+        self._snapshot()
+        self.journal.end_segment(time.time_ns())
+        self._heartbeat()
+        self.reporter.stopped(self.step)
+
+    def turn(self) -> None:
+        """One turn of the loop: a batch of messages, the timers that are due, and the upkeep of idle moments."""
+        queued = self._take_messages()
+        if self.intake.has_backlog:
+            queued += self._take_backlog()
+        self._fire_timers()
+        if self._batch:
+            self._finish_batch()
+        now = time.monotonic()
+        if now >= self._look_back_at + (BUSY_LOOK_BACK_S if queued else 0.0):
+            self._look_back_at = now + IDLE_LOOK_BACK_S
+            self._look_back()
+        if now >= self._heartbeat_at:
+            self._heartbeat_at = now + HEARTBEAT_S
+            self._heartbeat(queued)
+
+    def _look_back(self) -> None:
+        """A lost last message has no successor to tell of it: look into the journals, and do the store's upkeep."""
+        self.intake.look_back_everywhere()
+        self._take_backlog()
+        self._finish_batch()
+        if self.actor.store is not None:
+            self.actor.store.maintain()
+
+    def wake_on(self, receiver: socket.socket) -> None:
+        """Let a byte on `receiver` end the waiting; the signal that wrote it has set what there is to do."""
+        self.inbox.watch(receiver.fileno())
+        self._waker = receiver
+
+    def close(self, linger_ms: int) -> None:
+        """Release everything, waiting at most `linger_ms` for the last messages to leave."""
+        self.journal.close()
+        if self.actor.store is not None:
+            self.actor.store.close()
+        self.inbox.close()
+        self.outlet.close(linger_ms)
+        self.intake.close()
+        self.refusals.close()
+
+    def _patience_ms(self) -> int:
+        if self.intake.has_backlog:
+            return 0
+        deadline = min(self._look_back_at, self._heartbeat_at, *self._timers.values())
+        return max(0, math.ceil((deadline - time.monotonic()) * 1000))
+
+    def _take_messages(self) -> int:
+        count = 0
+        while count < BATCH_MESSAGES:
+            parts = self.inbox.receive()
+            if parts is None:
+                break
+            count += 1
+            accepted = self.intake.offer(parts)
+            if accepted is not None:
+                self._accept(accepted)
+        return count
+
+    def _take_backlog(self) -> int:
+        accepted = self.intake.backlog(BATCH_MESSAGES)
+        for item in accepted:
+            self._accept(item)
+        return len(accepted)
+
+    def _accept(self, accepted: Accepted) -> None:
+        ref = accepted.envelope.ref
+        if accepted.message is None:
+            reason = accepted.refusal or "refused"
+            self.refusals.add(ref.sender, accepted.envelope.kind, reason)
+            self._keep(self._execution.refuse(RecordedMessage(ref), reason), time.time_ns())
+            return
+        refusal = self._handle(Received(ref, accepted.message)).refusal
+        if refusal is not None:
+            self.refusals.add(ref.sender, accepted.envelope.kind, refusal)
+
+    def _handle(self, event: Input) -> Outcome:
+        self.current_input = _name_of(event)
+        now_ns = time.time_ns()
+        began = self._clock()
+        while True:
+            try:
+                step = self._execution.handle(event, now_ns)
+                break
+            except StoreFullError as error:
+                self._start_over(error)
+        self._work_s += self._clock() - began
+        self._keep(step, now_ns)
+        return step.outcome
+
+    def _keep(self, step: Step, now_ns: int) -> None:
+        self.step += 1
+        body, payloads = encode_step(step.record)
+        self.journal.add(FrameKind.STEP, self.step, now_ns, body, payloads)
+        self._batch.append((step, now_ns))
+
+    def _fire_timers(self) -> None:
+        if not self._timers:
+            return
+        now = time.monotonic()
+        due = sorted((at, name) for name, at in self._timers.items() if at <= now)
+        for _, name in due:
+            del self._timers[name]
+            refusal = self._handle(Fired(name)).refusal
+            if refusal is not None:
+                self.refusals.add(self.seat.instance, f"timer {name}", refusal)
+
+    def _finish_batch(self) -> None:
+        """Journal, commit, then let everything of the batch out."""
+        if not self._batch:
+            return
+        self._flush()
+        self._commit()
+        batch, self._batch = self._batch, []
+        for step, now_ns in batch:
+            for out in step.record.outgoing:
+                envelope = envelope_of(step.record, out, self.seat.instance, self.epoch, now_ns)
+                self.outlet.send(out.receiver, encode_envelope(envelope), out.body, out.payloads)
+            self._carry_out(step.outcome)
+        if self._work_s >= max(SNAPSHOT_WORK_S, SNAPSHOT_SHARE * self._snapshot_s):
+            self._snapshot()
+        if self.journal.is_due(time.time_ns()):
+            self._rotate()
+
+    def _flush(self) -> None:
+        while True:
+            try:
+                self.journal.flush()
+                return
+            except JournalFullError as error:
+                if self.is_stopping:
+                    raise
+                self._wait_for_space(str(error))
+
+    def _commit(self) -> None:
+        if self.actor.store is None:
+            return
+        try:
+            self.actor.store.commit(StepPosition(self.epoch, self.step), self.intake.cursors)
+        except StoreFullError as error:
+            self._start_over(error)
+
+    def _start_over(self, error: StoreFullError) -> None:
+        """Rebuild the actor from its last commit and its journal, as often as it takes to find room for the batch."""
+        self._flush()
+        while True:
+            if self.is_stopping:
+                raise error
+            self._wait_for_space(str(error))
+            if self.actor.store is not None:
+                self.actor.store.close()
+            self._execution = self._new_execution(self._numbering)
+            try:
+                self._restore(read_history(self.journal.folder))
+                return
+            except StoreFullError as again:
+                error = again
+
+    def _wait_for_space(self, reason: str) -> None:
+        self.refusals.add(self.seat.instance, "disk", reason)
+        self.log.error(f"waiting for disk space: {reason}")
+        self._heartbeat()
+        time.sleep(DISK_RETRY_S)
+
+    def _carry_out(self, outcome: Outcome) -> None:
+        for timer in outcome.timers:
+            self._timers[timer.name] = time.monotonic() + timer.delay_s
+        for effect in outcome.effects:
+            write_atomically(self.home / effect.path, effect.content)
+        for note in outcome.notes:
+            self.log.write(note.level, note.text)
+
+    def _snapshot(self) -> None:
+        began = self._clock()
+        record = SnapshotRecord(self.actor.core.snapshot(), self.intake.cursors, self._numbering.predecessors)
+        self.journal.add(FrameKind.SNAPSHOT, self.step, time.time_ns(), encode_snapshot(record))
+        self._flush()
+        self._snapshot_s = self._clock() - began
+        self._work_s = 0.0
+
+    def _rotate(self) -> None:
+        self.journal.end_segment(time.time_ns())
+        self.journal.begin_segment(self._numbering.last_seq + 1, time.time_ns())
+        self._snapshot()
+
+    def _drain(self) -> None:
+        """Take in what the senders have journalled so far, and what that leads to."""
+        self._timers.clear()
+        while self._take_messages():
+            self._finish_batch()
+        self.intake.look_back_everywhere()
+        while self.intake.has_backlog:
+            self._take_backlog()
+            self._finish_batch()
+
+    def _heartbeat(self, queue: int = 0) -> None:
+        waiting = queue if queue >= BATCH_MESSAGES or self.intake.has_backlog else 0
+        self.reporter.heartbeat(self.step, waiting, self.actor.core.figures())
+
+
+def _name_of(event: Input) -> str:
+    if isinstance(event, Received):
+        return f"{event.message.kind} {event.ref.sender}/{event.ref.epoch}/{event.ref.seq}"
+    return repr(event)[:200]

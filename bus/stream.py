@@ -1,0 +1,142 @@
+"""A sender's journal, read as the stream of messages to one receiver.
+
+In: the folder of the sender's journal and the receiver's cursor. Out: the messages after that cursor, in order, with
+their payloads, and a word about every damaged stretch. This is how nothing is lost though the sockets may drop: a
+receiver reads here on a gap, at start and when idle (design, section 3). Damaged bytes are never handed out.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bus.codec import BytesLike
+from bus.core import Cursor, MessageRef
+from bus.envelope import Envelope
+from bus.errors import MissingInputError
+from bus.frame import FRAME_HEADER_BYTES, Fault, FrameKind
+from bus.payloads import PayloadStore
+from bus.segment import SegmentName, SegmentReader, list_segments
+from bus.step import Outgoing, RecordedMessage, StepRecord, decode_step
+
+
+class Journalled(NamedTuple):
+    """A message read back from its sender's journal."""
+
+    envelope: Envelope
+    body: bytes
+    payloads: tuple[BytesLike, ...]
+
+
+class Damage(NamedTuple):
+    """A stretch of a journal that cannot be read."""
+
+    segment: str
+    offset: int
+    size: int
+    reason: str
+
+
+def envelope_of(step: StepRecord, out: Outgoing, sender: str, epoch: int, wall_ns: int) -> Envelope:
+    """The envelope under which `out` leaves, or left."""
+    cause = step.event.ref if isinstance(step.event, RecordedMessage) else MessageRef("", 0, 0)
+    after = out.predecessor
+    return Envelope(
+        out.kind,
+        out.version,
+        sender,
+        epoch,
+        out.seq,
+        after.epoch,
+        after.seq,
+        wall_ns,
+        cause.sender,
+        cause.epoch,
+        cause.seq,
+    )
+
+
+class SenderStream:
+    """Reads forward through one sender's journal; keeps its place, so that looking again for news is cheap."""
+
+    def __init__(self, run_folder: Path, sender: str, receiver: str, payloads: PayloadStore) -> None:
+        self._folder = run_folder / sender
+        self._sender = sender
+        self._receiver = receiver
+        self._payloads = payloads
+        self._reader: SegmentReader | None = None
+        self._name = SegmentName(0, 0)
+        self._offset = 0
+
+    def after(self, cursor: Cursor) -> Iterator[Journalled | Damage]:
+        """Every message to the receiver beyond `cursor` that is whole on disk now, oldest first."""
+        if self._reader is None:
+            self._seek(cursor)
+        while self._reader is not None:
+            following = self._following()
+            yield from self._news(self._reader, cursor, is_ended=following is not None)
+            if following is None:
+                return
+            self._open(*following)
+
+    def close(self) -> None:
+        """Let go of the open segment; the next reading seeks anew."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _seek(self, cursor: Cursor) -> None:
+        """Open the last segment that can hold the message after `cursor`."""
+        segments = list_segments(self._folder)
+        if segments:
+            wanted = SegmentName(cursor.epoch, cursor.seq + 1)
+            self._open(*segments[max((i for i, (name, _) in enumerate(segments) if name <= wanted), default=0)])
+
+    def _open(self, name: SegmentName, path: Path) -> None:
+        self.close()
+        self._reader, self._name = SegmentReader(path), name
+        self._offset = self._reader.first_frame
+
+    def _following(self) -> tuple[SegmentName, Path] | None:
+        """The segment after the open one. Looked up before reading: a segment that has a successor grows no more."""
+        return next(((name, path) for name, path in list_segments(self._folder) if name > self._name), None)
+
+    def _news(self, reader: SegmentReader, cursor: Cursor, *, is_ended: bool) -> Iterator[Journalled | Damage]:
+        if reader.head_fault is not None:
+            reader.read_head()
+            self._offset = reader.first_frame
+        limit = reader.size()
+        if reader.head_fault is not None:
+            if is_ended and limit:
+                yield Damage(reader.path.name, 0, limit, reader.head_fault)
+            return
+        if limit <= self._offset:
+            return
+        for item in reader.frames(self._offset, limit):
+            if isinstance(item, Fault):
+                if item.is_torn and not is_ended:
+                    return
+                self._offset = item.offset + item.size
+                yield Damage(reader.path.name, item.offset, item.size, item.reason)
+                continue
+            self._offset = item.offset + FRAME_HEADER_BYTES + len(item.body) + len(item.payload)
+            if item.kind is FrameKind.STEP:
+                yield from self._messages(decode_step(item), item.wall_ns, cursor)
+
+    def _messages(self, step: StepRecord, wall_ns: int, cursor: Cursor) -> Iterator[Journalled | Damage]:
+        epoch = self._name.epoch
+        for out in step.outgoing:
+            if out.receiver == self._receiver and Cursor(epoch, out.seq) > cursor:
+                try:
+                    payloads = self._payloads_of(out)
+                except MissingInputError as error:
+                    yield Damage(self._name.file_name(), self._offset, 0, str(error))
+                    continue
+                yield Journalled(envelope_of(step, out, self._sender, epoch, wall_ns), out.body, payloads)
+
+    def _payloads_of(self, out: Outgoing) -> tuple[BytesLike, ...]:
+        if not any(out.origins):
+            return out.payloads
+        return tuple(
+            payload if origin is None else self._payloads.resolve(origin)
+            for payload, origin in zip(out.payloads, out.origins, strict=True)
+        )
