@@ -13,7 +13,7 @@ from bus.core import Cursor, MessageRef
 from bus.errors import DecodeError
 
 MAX_ENVELOPE_BYTES: Final = 512
-FIELD_TYPES: Final = (str, int, str, int, int, int, int, int, str, int, int)
+FIELD_TYPES: Final = (str, int, str, int, int, int, int, int, str, int, int, int, int)
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -32,6 +32,10 @@ class Envelope(NamedTuple):
     cause_sender: str
     cause_epoch: int
     cause_seq: int
+    segment_seq: int
+    """First seq of the sender's journal segment that holds the message."""
+    offset: int
+    """Where the frame that holds it begins, in that segment."""
 
     @property
     def ref(self) -> MessageRef:
@@ -64,8 +68,8 @@ def decode_envelope(data: bytes | memoryview) -> Envelope:
     except (ValueError, msgpack.UnpackException, RecursionError) as error:
         raise DecodeError("envelope", f"not one msgpack array ({type(error).__name__} {error})") from error
     if type(fields) is not tuple or tuple(map(type, fields)) != FIELD_TYPES:
-        raise DecodeError("envelope", "not the eleven fields of an envelope")
+        raise DecodeError("envelope", "not the thirteen fields of an envelope")
     envelope = Envelope._make(fields)
-    if min(envelope.version, envelope.epoch, envelope.seq, envelope.predecessor_epoch, envelope.predecessor_seq) < 0:
+    if min(fields[3:8]) < 0 or min(fields[9:]) < 0 or envelope.version < 0:
         raise DecodeError("envelope", "a negative number")
     return envelope

@@ -19,7 +19,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         _write_through(temporary, content)
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        pass
         raise
     sync_folder(path.parent)
 

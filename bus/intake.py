@@ -19,7 +19,7 @@ from bus.errors import DecodeError, JournalError
 from bus.link import RawMessage
 from bus.payloads import PayloadStore
 from bus.refusals import Refusals
-from bus.stream import Damage, Journalled, SenderStream
+from bus.stream import Damage, Journalled, Place, SenderStream
 from bus.topology import CONTROL, accepted_by
 from schemas.base import Message
 from schemas.manifest import Seat
@@ -72,6 +72,7 @@ class Intake:
         self.duplicates = 0
         self.damaged = 0
         self._admission = Admission(seat.role, seats)
+        self._heard: dict[str, Envelope] = {}
         self._backlogs: dict[str, Iterator[Journalled | Damage]] = {}
         self._refusals = refusals
         self._log = log
@@ -80,6 +81,7 @@ class Intake:
         """Go on after `cursors`, reading the journals anew."""
         self.cursors = dict(cursors)
         self._backlogs.clear()
+        self._heard.clear()
         self.close()
 
     def cursor(self, sender: str) -> Cursor:
@@ -93,10 +95,10 @@ class Intake:
             envelope = decode_envelope(parts[0])
             decoder = self._admission.decoder(envelope)
             cursor = self.cursor(envelope.sender)
-            if envelope.position <= cursor:
+            if envelope[3:5] <= cursor:
                 self.duplicates += 1
                 return None
-            if envelope.predecessor != cursor:
+            if envelope[5:7] != cursor:
                 self.look_back(envelope.sender)
                 return None
             if len(parts) < 2:
@@ -107,6 +109,7 @@ class Intake:
             return None
         self.received += 1
         self.cursors[envelope.sender] = envelope.position
+        self._heard[envelope.sender] = envelope
         return Accepted(envelope, message, None)
 
     def _refuse(self, envelope: Envelope | None, error: DecodeError) -> None:
@@ -120,6 +123,9 @@ class Intake:
     def look_back(self, sender: str) -> None:
         """Read the journal of `sender` from the cursor on, a bit in each `backlog`."""
         if sender in self.streams and sender not in self._backlogs:
+            heard = self._heard.pop(sender, None)
+            if heard is not None:
+                self.streams[sender].skip_to(Place(heard.epoch, heard.segment_seq, heard.offset))
             self._backlogs[sender] = self.streams[sender].after(self.cursor(sender))
 
     def look_back_everywhere(self) -> None:
@@ -152,9 +158,9 @@ class Intake:
             self._log.error(f"damaged journal: {place}: {item.reason}; {item.size} bytes are not served")
             return None
         envelope, cursor = item.envelope, self.cursor(sender)
-        if envelope.position <= cursor:
+        if envelope[3:5] <= cursor:
             return None
-        if envelope.predecessor != cursor:
+        if envelope[5:7] != cursor:
             self.damaged += 1
             self._log.error(f"messages of {sender} after {tuple(cursor)} up to {tuple(envelope.predecessor)} are lost")
         self.recovered += 1

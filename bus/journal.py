@@ -42,6 +42,7 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder = folder
         self.size_bytes = 0
+        self.first_seq = 1
         self._head = dict(head)
         self._epoch = epoch
         self._policy = policy
@@ -59,6 +60,7 @@ class Journal:
 
     def begin_segment(self, first_seq: int, wall_ns: int) -> None:
         """Start the segment whose first message will be `first_seq`; the head repeats the facts of the run."""
+        self.first_seq = first_seq
         self._path = self.folder / SegmentName(self._epoch, first_seq).file_name()
         self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         head = encode_head(pack({**self._head, "epoch": self._epoch, "first_seq": first_seq, "wall_ns": wall_ns}))
@@ -74,12 +76,14 @@ class Journal:
         """Whether the segment is full or old enough to be closed."""
         return self.size_bytes >= self._limits.size_bytes or wall_ns - self._begun_ns >= self._limits.age_ns
 
-    def add(self, kind: FrameKind, step: int, wall_ns: int, body: bytes, payloads: tuple[BytesLike, ...] = ()) -> None:
-        """Gather one frame; it is on disk after the next `flush`."""
+    def add(self, kind: FrameKind, step: int, wall_ns: int, body: bytes, payloads: tuple[BytesLike, ...] = ()) -> int:
+        """Gather one frame; it is on disk after the next `flush`. The offset in the segment where it will begin."""
+        offset = self.size_bytes + self._pending_bytes
         buffers, size, checksum = frame_buffers(kind, step, wall_ns, body, payloads)
         self._pending.extend(buffers)
         self._pending_bytes += size
         self._pending_frames.append((checksum, step))
+        return offset
 
     def flush(self) -> None:
         """Write all gathered frames at once. Raises JournalFullError with none written and all still gathered."""

@@ -29,7 +29,7 @@ from bus.refusals import Refusals
 from bus.reporting import Reporter
 from bus.restoration import Restoration
 from bus.step import Numbering, RecordedMessage, SnapshotRecord, encode_snapshot, encode_step
-from bus.stream import envelope_of
+from bus.stream import Place, envelope_of
 from schemas.manifest import Seat
 
 BATCH_MESSAGES: Final = 64
@@ -61,7 +61,7 @@ class ActorLoop:
     is_stopping: bool = False
     current_input: str = "start"
     step: int = 0
-    _batch: list[tuple[Step, int]] = field(default_factory=list)
+    _batch: list[tuple[Step, int, int]] = field(default_factory=list)
     _timers: dict[str, float] = field(default_factory=dict)
     _work_s: float = 0.0
     _snapshot_s: float = 0.0
@@ -121,7 +121,7 @@ class ActorLoop:
     def run(self) -> None:
         """Turn until told to stop, then leave everything in order."""
         while not self.is_stopping:
-            self.inbox.wait(self._patience_ms())
+            self.inbox.wait(self.patience_ms())
             self.turn()
         self._drain()
         self._snapshot()
@@ -168,7 +168,8 @@ class ActorLoop:
         self.intake.close()
         self.refusals.close()
 
-    def _patience_ms(self) -> int:
+    def patience_ms(self) -> int:
+        """How long nothing is due, in milliseconds."""
         if self.intake.has_backlog:
             return 0
         deadline = min(self._look_back_at, self._heartbeat_at, *self._timers.values())
@@ -220,8 +221,8 @@ class ActorLoop:
     def _keep(self, step: Step, now_ns: int) -> None:
         self.step += 1
         body, payloads = encode_step(step.record)
-        self.journal.add(FrameKind.STEP, self.step, now_ns, body, payloads)
-        self._batch.append((step, now_ns))
+        offset = self.journal.add(FrameKind.STEP, self.step, now_ns, body, payloads)
+        self._batch.append((step, now_ns, offset))
 
     def _fire_timers(self) -> None:
         if not self._timers:
@@ -241,9 +242,10 @@ class ActorLoop:
         self._flush()
         self._commit()
         batch, self._batch = self._batch, []
-        for step, now_ns in batch:
+        for step, now_ns, offset in batch:
+            place = Place(self.epoch, self.journal.first_seq, offset)
             for out in step.record.outgoing:
-                envelope = envelope_of(step.record, out, self.seat.instance, self.epoch, now_ns)
+                envelope = envelope_of(step.record, out, self.seat.instance, place, now_ns)
                 self.outlet.send(out.receiver, encode_envelope(envelope), out.body, out.payloads)
             self._carry_out(step.outcome)
         if self._work_s >= max(SNAPSHOT_WORK_S, SNAPSHOT_SHARE * self._snapshot_s):

@@ -80,5 +80,7 @@ class Reporter:
         )
 
     def _tell(self, message: Message) -> None:
-        envelope = Envelope(message.kind, message.version, self.instance, self.epoch, 0, 0, 0, time.time_ns(), "", 0, 0)
+        envelope = Envelope(
+            message.kind, message.version, self.instance, self.epoch, 0, 0, 0, time.time_ns(), "", 0, 0, 0, 0
+        )
         self.outlet.send(SUPERVISOR, encode_envelope(envelope), encode_body(message))

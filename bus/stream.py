@@ -36,7 +36,15 @@ class Damage(NamedTuple):
     reason: str
 
 
-def envelope_of(step: StepRecord, out: Outgoing, sender: str, epoch: int, wall_ns: int) -> Envelope:
+class Place(NamedTuple):
+    """Where a frame begins in its sender's journal."""
+
+    epoch: int
+    segment_seq: int
+    offset: int
+
+
+def envelope_of(step: StepRecord, out: Outgoing, sender: str, place: Place, wall_ns: int) -> Envelope:
     """The envelope under which `out` leaves, or left."""
     cause = step.event.ref if isinstance(step.event, RecordedMessage) else MessageRef("", 0, 0)
     after = out.predecessor
@@ -44,7 +52,7 @@ def envelope_of(step: StepRecord, out: Outgoing, sender: str, epoch: int, wall_n
         out.kind,
         out.version,
         sender,
-        epoch,
+        place.epoch,
         out.seq,
         after.epoch,
         after.seq,
@@ -52,6 +60,8 @@ def envelope_of(step: StepRecord, out: Outgoing, sender: str, epoch: int, wall_n
         cause.sender,
         cause.epoch,
         cause.seq,
+        place.segment_seq,
+        place.offset,
     )
 
 
@@ -62,13 +72,20 @@ class SenderStream:
         self._folder = run_folder / sender
         self._sender = sender
         self._receiver = receiver
+        self._receiver_text = receiver.encode()
         self._payloads = payloads
         self._reader: SegmentReader | None = None
         self._name = SegmentName(0, 0)
         self._offset = 0
+        self._skip: Place | None = None
+
+    def skip_to(self, place: Place) -> None:
+        """Start the next reading no earlier than `place`: all before it is known to be accepted."""
+        self._skip = place
 
     def after(self, cursor: Cursor) -> Iterator[Journalled | Damage]:
         """Every message to the receiver beyond `cursor` that is whole on disk now, oldest first."""
+        self._advance()
         if self._reader is None:
             self._seek(cursor)
         while self._reader is not None:
@@ -83,6 +100,19 @@ class SenderStream:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    def _advance(self) -> None:
+        """Go to the place that the last accepted message named, unless reading has come further."""
+        place, self._skip = self._skip, None
+        if place is None or (*self._name, self._offset) >= place:
+            return
+        name = SegmentName(place.epoch, place.segment_seq)
+        if self._reader is None or name != self._name:
+            path = self._folder / name.file_name()
+            if not path.exists():
+                return
+            self._open(name, path)
+        self._offset = max(place.offset, self._offset)
 
     def _seek(self, cursor: Cursor) -> None:
         """Open the last segment that can hold the message after `cursor`."""
@@ -119,19 +149,19 @@ class SenderStream:
                 yield Damage(reader.path.name, item.offset, item.size, item.reason)
                 continue
             self._offset = item.offset + FRAME_HEADER_BYTES + len(item.body) + len(item.payload)
-            if item.kind is FrameKind.STEP:
-                yield from self._messages(decode_step(item), item.wall_ns, cursor)
+            if item.kind is FrameKind.STEP and self._receiver_text in item.body:
+                place = Place(self._name.epoch, self._name.first_seq, item.offset)
+                yield from self._messages(decode_step(item), place, item.wall_ns, cursor)
 
-    def _messages(self, step: StepRecord, wall_ns: int, cursor: Cursor) -> Iterator[Journalled | Damage]:
-        epoch = self._name.epoch
+    def _messages(self, step: StepRecord, place: Place, wall_ns: int, cursor: Cursor) -> Iterator[Journalled | Damage]:
         for out in step.outgoing:
-            if out.receiver == self._receiver and Cursor(epoch, out.seq) > cursor:
+            if out.receiver == self._receiver and (place.epoch, out.seq) > cursor:
                 try:
                     payloads = self._payloads_of(out)
                 except MissingInputError as error:
                     yield Damage(self._name.file_name(), self._offset, 0, str(error))
                     continue
-                yield Journalled(envelope_of(step, out, self._sender, epoch, wall_ns), out.body, payloads)
+                yield Journalled(envelope_of(step, out, self._sender, place, wall_ns), out.body, payloads)
 
     def _payloads_of(self, out: Outgoing) -> tuple[BytesLike, ...]:
         if not any(out.origins):

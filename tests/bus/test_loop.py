@@ -149,7 +149,7 @@ def test_a_full_send_queue_loses_nothing(
 
 
 def forged(sender: str, message: Message, seq: int = 1) -> tuple[bytes, bytes]:
-    envelope = Envelope(message.kind, 1, sender, 1, seq, 0, 0, 0, "", 0, 0)
+    envelope = Envelope(message.kind, 1, sender, 1, seq, 0, 0, 0, "", 0, 0, 0, 0)
     return encode_envelope(envelope), encode_body(message)
 
 

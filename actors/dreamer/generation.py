@@ -1,0 +1,182 @@
+"""How a seed tensor evolves into a dream: steps of mix, filter, complement, saturate and smooth (seed 000, section 1).
+
+In: a planar tensor f32 [3, layers, rows, cols] in [0, 1], a target colour and an entropy window or None, keyed
+streams. Out: the same array, evolved in place, and the names of all that was applied, in order. Values stay in [0, 1].
+
+One step draws an operator by `PROBABILITIES` and an amount a, uniform in `AMOUNTS`:
+- mix: (1 - a) x + a x', with x' the tensor itself, shifted by a drawn number of rows and columns around the torus;
+- filter: (x - a x') / (1 - a): takes x' out again, so it brings out what differs;
+- complement: red stays, green and blue move by a towards 1 - g and 1 - b;
+- saturate: m + (x - m) (0.8 + a) with m the mean of red, green and blue of the cell;
+- smooth: a of the way to the mean of a cell and its four neighbours, within the layer.
+
+Then the mean colour moves `prior_strength` of the way to the target: the whole field is shifted, so what it shows
+stays. Every second step the entropy of one layer is measured. Below the window smooth gives way to filter and grain
+is added, by the distance to the window; above it filter gives way to smooth, and every step ends with one.
+"""
+
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from actors.dreamer.colour import Rgb
+from actors.dreamer.measures import Meter, Planar
+from bus.randomness import RandomSource
+
+Operator = Literal["mix", "filter", "complement", "saturate", "smooth"]
+
+OPERATORS: Final[tuple[Operator, ...]] = ("mix", "filter", "complement", "saturate", "smooth")
+PROBABILITIES: Final[dict[Operator, float]] = {
+    "mix": 0.25,
+    "filter": 0.20,
+    "complement": 0.10,
+    "saturate": 0.25,
+    "smooth": 0.20,
+}
+AMOUNTS: Final[dict[Operator, tuple[float, float]]] = {
+    "mix": (0.05, 0.30),
+    "filter": (0.05, 0.25),
+    "complement": (0.02, 0.12),
+    "saturate": (0.0, 0.6),
+    "smooth": (0.2, 0.8),
+}
+STEERING_SMOOTH: Final = 0.6
+GRAIN: Final = 0.15
+"""Amplitude of the grain that one step adds per unit of missing entropy, as a multiple of it; at most `MAX_GRAIN`."""
+MAX_GRAIN: Final = 0.10
+LOOK_EVERY: Final = 2
+
+
+class Evolution:
+    """Evolves tensors of one shape, with buffers that are made once."""
+
+    def __init__(self, rows: int, cols: int, layers: int, meter: Meter) -> None:
+        self._meter = meter
+        self._layers = layers
+        self._other = np.empty((3, layers, rows, cols), np.float32)
+        self._grain = np.empty((3, 1, rows, cols), np.float32)
+
+    def evolve(
+        self,
+        tensor: Planar,
+        steps: int,
+        pull: tuple[Rgb, float] | None,
+        window: tuple[float, float] | None,
+        randomness: tuple[RandomSource, int],
+    ) -> list[str]:
+        """Evolve `tensor` in place; `pull` is the target and its strength, `randomness` the source and the episode."""
+        source, episode = randomness
+        draws = source.at("evolve", episode).random((steps, 4))
+        grain = None if window is None else source.at("grain", episode)
+        applied: list[str] = []
+        excess = 0.0
+        for step, (which, amount, *shift) in enumerate(draws.tolist()):
+            if window is not None and step % LOOK_EVERY == 0:
+                excess = self._excess(tensor, step % self._layers, window)
+            operator = steered(_drawn(which), excess)
+            low, high = AMOUNTS[operator]
+            self.apply(operator, tensor, low + (high - low) * amount, (shift[0], shift[1]))
+            applied.append(operator)
+            if excess > 0.0:
+                self.smooth(tensor, STEERING_SMOOTH)
+                applied.append("smooth")
+            elif excess < 0.0 and grain is not None:
+                self._roughen(tensor, min(MAX_GRAIN, -GRAIN * excess), grain)
+                applied.append("grain")
+            if pull is not None:
+                move_mean(tensor, *pull)
+            np.clip(tensor, 0.0, 1.0, out=tensor)
+        return applied
+
+    def apply(self, operator: Operator, tensor: Planar, amount: float, shift: tuple[float, float]) -> None:
+        """Apply one operator in place; `shift` in [0, 1) of rows and columns counts for mix and filter alone."""
+        match operator:
+            case "mix":
+                other = self._shifted(tensor, shift, amount)
+                np.multiply(tensor, 1.0 - amount, out=tensor)
+                np.add(tensor, other, out=tensor)
+            case "filter":
+                other = self._shifted(tensor, shift, amount)
+                np.subtract(tensor, other, out=tensor)
+                np.multiply(tensor, 1.0 / (1.0 - amount), out=tensor)
+            case "complement":
+                np.multiply(tensor[1:], 1.0 - 2.0 * amount, out=tensor[1:])
+                np.add(tensor[1:], amount, out=tensor[1:])
+            case "saturate":
+                self._saturate(tensor, 0.8 + amount)
+            case "smooth":
+                self.smooth(tensor, amount)
+
+    def smooth(self, tensor: Planar, amount: float) -> None:
+        """Move each cell `amount` of the way to the mean of itself and its four neighbours; borders repeat."""
+        other = np.multiply(tensor, amount / 5.0, out=self._other)
+        np.multiply(tensor, 1.0 - 4.0 * amount / 5.0, out=tensor)
+        tensor[..., 1:, :] += other[..., :-1, :]
+        tensor[..., 0, :] += other[..., 0, :]
+        tensor[..., :-1, :] += other[..., 1:, :]
+        tensor[..., -1, :] += other[..., -1, :]
+        tensor[..., 1:] += other[..., :-1]
+        tensor[..., 0] += other[..., 0]
+        tensor[..., :-1] += other[..., 1:]
+        tensor[..., -1] += other[..., -1]
+
+    def _excess(self, tensor: Planar, layer: int, window: tuple[float, float]) -> float:
+        """How far the entropy of `layer` is above (positive) or below (negative) `window`; 0 inside."""
+        entropy = self._meter.entropy_of_layer(tensor, layer)
+        return max(0.0, entropy - window[1]) + min(0.0, entropy - window[0])
+
+    def _shifted(self, tensor: Planar, shift: tuple[float, float], amount: float) -> npt.NDArray[np.float32]:
+        """`amount` times `tensor`, moved around the torus of rows and columns."""
+        rows, cols = tensor.shape[2:]
+        down, right = int(shift[0] * rows), int(shift[1] * cols)
+        for to_row, from_row in (
+            (slice(down, None), slice(None, rows - down)),
+            (slice(None, down), slice(-down, None)),
+        ):
+            for to_col, from_col in (
+                (slice(right, None), slice(None, cols - right)),
+                (slice(None, right), slice(-right, None)),
+            ):
+                target = self._other[:, :, to_row, to_col]
+                if target.size:
+                    np.multiply(tensor[:, :, from_row, from_col], amount, out=target)
+        return self._other
+
+    def _saturate(self, tensor: Planar, factor: float) -> None:
+        mean = np.add(tensor[0], tensor[1], out=self._other[0])
+        np.add(mean, tensor[2], out=mean)
+        np.multiply(mean, (1.0 - factor) / 3.0, out=mean)
+        np.multiply(tensor, factor, out=tensor)
+        np.add(tensor, mean, out=tensor)
+
+    def _roughen(self, tensor: Planar, amplitude: float, grain: np.random.Generator) -> None:
+        grain.random(out=self._grain, dtype=np.float32)
+        np.subtract(self._grain, 0.5, out=self._grain)
+        np.multiply(self._grain, 2.0 * amplitude, out=self._grain)
+        np.add(tensor, self._grain, out=tensor)
+
+
+def move_mean(tensor: Planar, target: Rgb, strength: float) -> None:
+    """Shift each channel so that its mean moves `strength` of the way to `target`."""
+    for channel, wanted in zip(tensor, target, strict=True):
+        mean = float(channel.sum()) / channel.size
+        np.add(channel, strength * (wanted - mean), out=channel)
+
+
+def steered(operator: Operator, excess: float) -> Operator:
+    """`operator`, or the one that takes its place above (`excess` > 0) or below the entropy window."""
+    if excess > 0.0 and operator == "filter":
+        return "smooth"
+    if excess < 0.0 and operator == "smooth":
+        return "filter"
+    return operator
+
+
+def _drawn(which: float) -> Operator:
+    reached = 0.0
+    for operator in OPERATORS:
+        reached += PROBABILITIES[operator]
+        if which < reached:
+            return operator
+    return OPERATORS[-1]

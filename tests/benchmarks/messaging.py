@@ -1,0 +1,367 @@
+"""Messages a second and round trips: typed, validated, journalled, through a real link, against raw pyzmq in the same run.
+
+Run: `make bench` or `python tests/benchmarks/messaging.py`. Prints medians of alternating runs and their ratios.
+"""
+
+import json
+import multiprocessing
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from bus.actor_log import ActorLog
+from bus.core import Actor, Fired, Input, Outcome, Received, Send, SetTimer, Started
+from bus.intake import Intake
+from bus.journal import Journal, SegmentLimits
+from bus.link import Inbox, Outlet, make_context
+from bus.loop import ActorLoop
+from bus.randomness import RandomSource
+from bus.recovery import read_history
+from bus.refusals import Refusals
+from schemas.base import Message
+from schemas.dreams import DreamEntry
+from schemas.ids import derived_id
+from schemas.manifest import Seat
+from schemas.retrieval import PoolStats, PoolStatsRequest, RetrievalQuery
+from schemas.tensor import encode
+
+SEATS = tuple(
+    Seat(instance=role, role=role)  # type: ignore[arg-type] - names of roles
+    for role in ("dreamer", "pool-keeper", "learner")
+)
+ROUNDS = 1
+SMALL_COUNT, TENSOR_COUNT, TRIPS = 100_000, 1_000, 5_000
+BURST = 64
+QUERY_ID = derived_id("benchmark", 0)
+
+
+def small(number: int) -> RetrievalQuery:
+    """A message of about 200 bytes."""
+    return RetrievalQuery(
+        query_id=QUERY_ID,
+        k=8,
+        mode="mixed",
+        query_signature=(0.25, 0.5, 0.75),
+        min_coherence=None,
+        max_entropy=None,
+        recency_decay=0.02,
+        allow_duplicates=False,
+        seed=number,
+        as_of_ns=1_767_225_600_000_000_000,
+        alpha=0.6,
+        exploration=0.1,
+    )
+
+
+def tensor_dream() -> DreamEntry:
+    """A dream with a raw tensor of 64x64x8x3 f32 as its payload: 393,216 bytes, hashed and packed beforehand."""
+    tensor = np.random.default_rng(1).random((64, 64, 8, 3), dtype=np.float32)
+    name = derived_id("benchmark", 1)
+    return DreamEntry(
+        id=name,
+        timestamp_ns=1,
+        source="random",
+        factoid_ids=(),
+        image_id=None,
+        parents=(),
+        lineage_root=name,
+        generation=0,
+        ancestry=(),
+        coherence=0.5,
+        energy=0.1,
+        chroma_signature=(0.5, 0.5, 0.5),
+        spectral_entropy=0.5,
+        shape=(64, 64, 8),
+        tensor_sha256=encode(tensor)[1],
+        metadata_json="{}",
+        profile_id=None,
+        tensor_blob=tensor.tobytes(),
+    )
+
+
+@dataclass
+class Source:
+    """Says `count` messages, `burst` in a step."""
+
+    count: int
+    burst: int
+    make: Callable[[int], Message]
+    said: int = 0
+
+    def handle(self, event: Input, now_ns: int) -> Outcome:
+        outcome = Outcome()
+        if isinstance(event, Started | Fired) and self.said < self.count:
+            for _ in range(min(self.burst, self.count - self.said)):
+                outcome.sends.append(Send(self.make(self.said)))
+                self.said += 1
+            outcome.timers.append(SetTimer("more", 0.0))
+        return outcome
+
+    def snapshot(self) -> bytes:
+        return b""
+
+    def restore(self, data: bytes) -> None:
+        raise NotImplementedError("a benchmark is not restarted")
+
+    def figures(self) -> dict[str, int]:
+        return {"said": self.said}
+
+
+@dataclass
+class Sink:
+    """Counts what arrives; answers requests."""
+
+    seen: int = 0
+
+    def handle(self, event: Input, now_ns: int) -> Outcome:
+        outcome = Outcome()
+        if isinstance(event, Received):
+            self.seen += 1
+            if isinstance(event.message, PoolStatsRequest):
+                outcome.sends.append(Send(answer(event.message.request), to=event.ref.sender))
+        return outcome
+
+    def snapshot(self) -> bytes:
+        return b""
+
+    def restore(self, data: bytes) -> None:
+        raise NotImplementedError("a benchmark is not restarted")
+
+    def figures(self) -> dict[str, int]:
+        return {"seen": self.seen}
+
+
+def answer(request: int) -> PoolStats:
+    """An answer of the keeper."""
+    return PoolStats(
+        request=request,
+        pool_sequence=1,
+        dreams_total=1,
+        coherence_mean=0.5,
+        spectral_entropy_mean=0.5,
+        last_compaction_at_ns=None,
+    )
+
+
+@dataclass
+class Pinger(Source):
+    """Asks the next request when the last is answered."""
+
+    def handle(self, event: Input, now_ns: int) -> Outcome:
+        outcome = Outcome()
+        if isinstance(event, Fired):
+            outcome.sends.append(Send(PoolStatsRequest(request=0)))
+        elif isinstance(event, Received) and self.said < self.count:
+            self.said += 1
+            outcome.sends.append(Send(PoolStatsRequest(request=self.said)))
+        elif isinstance(event, Started):
+            outcome.timers.append(SetTimer("begin", 0.5))
+        return outcome
+
+
+def make_loop(home: Path, runtime: Path, instance: str, core: object, peer: str) -> ActorLoop:
+    """The loop of a real actor around `core`."""
+    seat = next(seat for seat in SEATS if seat.instance == instance)
+    context = make_context()
+    refusals = Refusals(home / "refusals", instance)
+    history = read_history(home / "journal" / instance)
+    loop = ActorLoop(
+        seat=seat,
+        seats=SEATS,
+        home=home,
+        epoch=1,
+        build=lambda: Actor(core, RandomSource(1, 1, instance)),  # type: ignore[arg-type] - has the shape of a core
+        inbox=Inbox(context, runtime, instance),
+        outlet=Outlet(context, runtime, [peer, "supervisor"]),
+        intake=Intake(seat, SEATS, home / "journal", refusals, ActorLog(instance)),
+        journal=Journal(history.folder, {}, 1, "process", SegmentLimits(1 << 26, 1 << 62)),
+        refusals=refusals,
+        log=ActorLog(instance),
+    )
+    loop.resume(history)
+    return loop
+
+
+def be_sink(home: Path, runtime: Path, count: int, pipe: Connection) -> None:
+    """The receiving process: reports the seconds from the first to the last message."""
+    sink = Sink()
+    loop = make_loop(home, runtime, "pool-keeper", sink, "learner")
+    pipe.send("ready")
+    began = 0.0
+    while sink.seen < count:
+        loop.inbox.wait(loop.patience_ms())
+        loop.turn()
+        if sink.seen and not began:
+            began, first = time.perf_counter(), sink.seen
+    pipe.send(((count - first) / (time.perf_counter() - began), loop.intake.recovered))
+
+
+def be_source(home: Path, runtime: Path, role: str, source: Source, pipe: Connection) -> None:
+    """The sending process; it stays until the other side is done."""
+    loop = make_loop(home, runtime, role, source, "pool-keeper")
+    began = time.perf_counter()
+    while not pipe.poll(0):
+        loop.inbox.wait(loop.patience_ms())
+        loop.turn()
+        if isinstance(source, Pinger) and source.said >= source.count:
+            break
+    pipe.send(time.perf_counter() - began)
+
+
+def one_way(role: str, count: int, make: Callable[[int], Message], burst: int) -> tuple[float, int]:
+    """Messages a second of the whole path, and how many came by way of the journal."""
+    home, runtime = Path(tempfile.mkdtemp(dir=Path.cwd(), prefix=".bench-")), Path(tempfile.mkdtemp(prefix="one-"))
+    fork = multiprocessing.get_context("fork")
+    here, there = fork.Pipe()
+    stop, stopped = fork.Pipe()
+    sink = fork.Process(target=be_sink, args=(home, runtime, count, there))
+    sink.start()
+    here.recv()
+    source = fork.Process(target=be_source, args=(home, runtime, role, Source(count, burst, make), stopped))
+    source.start()
+    rate, recovered = here.recv()
+    stop.send("done")
+    for process in (sink, source):
+        process.join()
+    shutil.rmtree(home)
+    shutil.rmtree(runtime)
+    return rate, recovered
+
+
+def round_trip() -> float:
+    """Seconds of one request and its answer, both journalled."""
+    home, runtime = Path(tempfile.mkdtemp(dir=Path.cwd(), prefix=".bench-")), Path(tempfile.mkdtemp(prefix="one-"))
+    fork = multiprocessing.get_context("fork")
+    here, there = fork.Pipe()
+    sink = fork.Process(target=be_sink, args=(home, runtime, TRIPS + 1, there))
+    sink.start()
+    here.recv()
+    _, pipe = fork.Pipe()
+    source = fork.Process(target=be_source, args=(home, runtime, "learner", Pinger(TRIPS, 1, small), pipe))
+    source.start()
+    rate, _ = here.recv()
+    for process in (sink, source):
+        process.join()
+    shutil.rmtree(home)
+    shutil.rmtree(runtime)
+    return float(1.0 / rate)
+
+
+def be_raw_sink(address: str, count: int, pipe: Connection) -> None:
+    """The anchor's receiver: a ROUTER that takes ready-made bytes."""
+    context = zmq.Context()
+    socket = context.socket(zmq.ROUTER)
+    socket.bind(address)
+    pipe.send("ready")
+    for number in range(count):
+        socket.recv()
+        socket.recv(copy=False)
+        if number == 0:
+            began = time.perf_counter()
+    pipe.send((count - 1) / (time.perf_counter() - began))
+    context.destroy(linger=0)
+
+
+def be_raw_echo(address: str, count: int, pipe: Connection) -> None:
+    """The anchor's peer for round trips."""
+    context = zmq.Context()
+    socket = context.socket(zmq.ROUTER)
+    socket.bind(address)
+    pipe.send("ready")
+    for _ in range(count):
+        identity = socket.recv()
+        data = socket.recv()
+        socket.send(identity, zmq.SNDMORE)
+        socket.send(data)
+    pipe.recv()
+    context.destroy(linger=0)
+
+
+def raw(count: int, data: bytes) -> float:
+    """Messages a second of raw pyzmq DEALER -> ROUTER over ipc."""
+    folder = Path(tempfile.mkdtemp(prefix="one-"))
+    fork = multiprocessing.get_context("fork")
+    here, there = fork.Pipe()
+    sink = fork.Process(target=be_raw_sink, args=(f"ipc://{folder}/raw", count, there))
+    sink.start()
+    here.recv()
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.connect(f"ipc://{folder}/raw")
+    copy = len(data) < 65536
+    for _ in range(count):
+        socket.send(data, copy=copy)
+    rate = here.recv()
+    sink.join()
+    context.destroy(linger=0)
+    shutil.rmtree(folder)
+    return float(rate)
+
+
+def raw_round_trip() -> float:
+    """Seconds of a raw request and its echo."""
+    folder = Path(tempfile.mkdtemp(prefix="one-"))
+    fork = multiprocessing.get_context("fork")
+    here, there = fork.Pipe()
+    echo = fork.Process(target=be_raw_echo, args=(f"ipc://{folder}/raw", TRIPS, there))
+    echo.start()
+    here.recv()
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.connect(f"ipc://{folder}/raw")
+    began = time.perf_counter()
+    for _ in range(TRIPS):
+        socket.send(b"x" * 200)
+        socket.recv()
+    seconds = (time.perf_counter() - began) / TRIPS
+    here.send("done")
+    echo.join()
+    context.destroy(linger=0)
+    shutil.rmtree(folder)
+    return seconds
+
+
+def main() -> None:
+    """Print one JSON object."""
+    dream = tensor_dream()
+    figures: dict[str, list[float]] = {
+        name: [] for name in ("small", "raw_small", "tensor", "raw_tensor", "trip", "raw_trip")
+    }
+    recovered = 0
+    for _ in range(ROUNDS):
+        figures["raw_small"].append(raw(SMALL_COUNT, b"x" * 200))
+        rate, by_journal = one_way("learner", SMALL_COUNT, small, BURST)
+        figures["small"].append(rate)
+        recovered += by_journal
+        figures["raw_tensor"].append(raw(TENSOR_COUNT, bytes(393_216)))
+        figures["tensor"].append(one_way("dreamer", TENSOR_COUNT, lambda _: dream, 4)[0])
+        figures["raw_trip"].append(raw_round_trip())
+        figures["trip"].append(round_trip())
+    median = {name: statistics.median(values) for name, values in figures.items()}
+    print(
+        json.dumps(
+            {
+                "small_per_s": round(median["small"]),
+                "small_ratio_to_raw": round(median["small"] / median["raw_small"], 3),
+                "small_share_by_journal": round(recovered / (ROUNDS * SMALL_COUNT), 3),
+                "tensor_per_s": round(median["tensor"]),
+                "tensor_ratio_to_raw": round(median["tensor"] / median["raw_tensor"], 3),
+                "round_trip_us": round(median["trip"] * 1e6, 1),
+                "round_trip_ratio_to_raw": round(median["trip"] / median["raw_trip"], 3),
+                "raw": {name: median[name] for name in ("raw_small", "raw_tensor", "raw_trip")},
+            },
+            indent=1,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
