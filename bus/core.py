@@ -37,30 +37,26 @@ class StepPosition(NamedTuple):
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """The process has started: state is restored, no timer is pending. The first input of every epoch."""
 
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A message that was accepted in order, exactly once."""
 
     ref: MessageRef
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
+class Fired(NamedTuple):
     """A timer that the core set has run out."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(NamedTuple):
     """Something the world answered, recorded byte for byte."""
 
     name: str
@@ -70,8 +66,7 @@ class Observed:
 Input = Started | Received | Fired | Observed
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """A message to send. `to` names an instance; None means every instance that the topology allows."""
 
     message: Message
@@ -80,24 +75,21 @@ class Send:
     """Message of this run that holds payload i already: the journal refers to it instead of storing it twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetTimer:
+class SetTimer(NamedTuple):
     """Fire `name` once, `delay_s` seconds from now; setting a pending timer again moves it."""
 
     name: str
     delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class WriteFile:
+class WriteFile(NamedTuple):
     """Replace the file at `path`, relative to home, by `content`: temp, fsync, rename."""
 
     path: str
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A line for the actor's log."""
 
     level: Literal["debug", "info", "warning", "error"]

@@ -19,7 +19,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         _write_through(temporary, content)
         temporary.replace(path)
     except BaseException:
-        pass
+        temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 

@@ -23,6 +23,10 @@ RECONNECT_MS: Final = 10
 RECONNECT_MAX_MS: Final = 200
 MAX_PARTS: Final = MAX_PAYLOADS + 2
 
+_LAST: Final = int(zmq.DONTWAIT)
+_MORE: Final = int(zmq.DONTWAIT | zmq.SNDMORE)
+"""Flags as plain numbers: joining enumeration members costs more than sending."""
+
 RawMessage = list[BytesLike]
 
 
@@ -60,7 +64,7 @@ class Inbox:
     def receive(self) -> RawMessage | None:
         """One whole message, or None when nothing waits; parts beyond `MAX_PARTS` are dropped."""
         try:
-            part = self._socket.recv(zmq.DONTWAIT, copy=False)
+            part = self._socket.recv(_LAST, copy=False)
         except zmq.Again:
             return None
         parts: RawMessage = [part.bytes]
@@ -97,12 +101,11 @@ class Outlet:
     def send(self, peer: str, envelope: bytes, body: bytes, payloads: Sequence[BytesLike] = ()) -> bool:
         """Hand a message to the socket of `peer`; False when its queue is full or nobody listens."""
         socket = self._sockets[peer]
-        more = zmq.DONTWAIT | zmq.SNDMORE
         try:
-            socket.send(envelope, more)
-            socket.send(body, more if payloads else zmq.DONTWAIT)
+            socket.send(envelope, _MORE)
+            socket.send(body, _MORE if payloads else _LAST)
             for left, payload in enumerate(payloads, 1 - len(payloads)):
-                socket.send(payload, more if left else zmq.DONTWAIT, copy=len(payload) < COPY_BELOW_BYTES)
+                socket.send(payload, _MORE if left else _LAST, copy=len(payload) < COPY_BELOW_BYTES)
         except zmq.Again:
             self.dropped += 1
             return False

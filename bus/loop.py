@@ -59,7 +59,6 @@ class ActorLoop:
     refusals: Refusals
     log: ActorLog
     is_stopping: bool = False
-    current_input: str = "start"
     step: int = 0
     _batch: list[tuple[Step, int, int]] = field(default_factory=list)
     _timers: dict[str, float] = field(default_factory=dict)
@@ -68,6 +67,7 @@ class ActorLoop:
     _look_back_at: float = 0.0
     _heartbeat_at: float = 0.0
     _waker: socket.socket | None = None
+    _event: Input | None = None
 
     def __post_init__(self) -> None:
         self.reporter = Reporter(self.seat.instance, self.epoch, self.outlet, self.intake, self.refusals)
@@ -153,6 +153,13 @@ class ActorLoop:
         if self.actor.store is not None:
             self.actor.store.maintain()
 
+    @property
+    def current_input(self) -> str:
+        """The input that the core handles or handled last, for people."""
+        if isinstance(self._event, Received):
+            return f"{self._event.message.kind} {'/'.join(map(str, self._event.ref))}"
+        return repr(self._event)[:200]
+
     def wake_on(self, receiver: socket.socket) -> None:
         """Let a byte on `receiver` end the waiting; the signal that wrote it has set what there is to do."""
         self.inbox.watch(receiver.fileno())
@@ -205,7 +212,7 @@ class ActorLoop:
             self.refusals.add(ref.sender, accepted.envelope.kind, refusal)
 
     def _handle(self, event: Input) -> Outcome:
-        self.current_input = _name_of(event)
+        self._event = event
         now_ns = time.time_ns()
         began = self._clock()
         while True:
@@ -327,9 +334,3 @@ class ActorLoop:
     def _heartbeat(self, queue: int = 0) -> None:
         waiting = queue if queue >= BATCH_MESSAGES or self.intake.has_backlog else 0
         self.reporter.heartbeat(self.step, waiting, self.actor.core.figures())
-
-
-def _name_of(event: Input) -> str:
-    if isinstance(event, Received):
-        return f"{event.message.kind} {event.ref.sender}/{event.ref.epoch}/{event.ref.seq}"
-    return repr(event)[:200]

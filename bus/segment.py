@@ -127,6 +127,9 @@ class SegmentReader:
             self._fd = -1
 
 
+_KINDS: Final = {int(kind): kind for kind in FrameKind}
+
+
 def _checked(header: FrameHeader, window: bytes, at: int, offset: int) -> Frame | None:
     start = at + FRAME_HEADER_BYTES
     content = memoryview(window)[start : start + header.body_bytes + header.payload_bytes]
@@ -134,5 +137,5 @@ def _checked(header: FrameHeader, window: bytes, at: int, offset: int) -> Frame 
         return None
     body = bytes(content[: header.body_bytes])
     return Frame(
-        FrameKind(header.kind), header.step, header.wall_ns, body, content[header.body_bytes :], offset, header.checksum
+        _KINDS[header.kind], header.step, header.wall_ns, body, content[header.body_bytes :], offset, header.checksum
     )

@@ -1,5 +1,6 @@
 """Every message there is: kind and version to class, in one closed table."""
 
+import hashlib
 from typing import Final
 
 from schemas.base import Message
@@ -38,3 +39,12 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
 )
 
 CATALOGUE: Final[dict[str, type[Message]]] = {message.kind: message for message in MESSAGES}
+
+
+def schema_digest() -> str:
+    """SHA-256 over every kind, version, field name and field type: two programs with the same digest speak the same."""
+    lines = []
+    for cls in MESSAGES:
+        fields = ", ".join(f"{name}: {field.annotation!r}" for name, field in cls.model_fields.items())
+        lines.append(f"{cls.kind} {cls.version} ({fields})")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

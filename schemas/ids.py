@@ -1,7 +1,7 @@
 """Identifiers: their types, and how they are derived from what is already known.
 
-No identifier is drawn at random: each is a UUIDv5 of the run seed, the run's ordinal, the actor and a counter, so that a
-replay derives the same ones (design, 5.16).
+No identifier is drawn at random: each is a UUIDv5 of the run seed, the run's ordinal, the actor and a counter, so that
+a replay derives the same ones (design, 5.16).
 """
 
 import hashlib

@@ -1,0 +1,1 @@
+"""The sub-commands of `supervisor`, one file each; every file has a click command called `command`."""
