@@ -1,0 +1,1 @@
+"""The actors: one folder each, of one shape; none knows another."""

@@ -70,6 +70,6 @@ def decode_envelope(data: bytes | memoryview) -> Envelope:
     if type(fields) is not tuple or tuple(map(type, fields)) != FIELD_TYPES:
         raise DecodeError("envelope", "not the thirteen fields of an envelope")
     envelope = Envelope._make(fields)
-    if min(fields[3:8]) < 0 or min(fields[9:]) < 0 or envelope.version < 0:
+    if envelope.version < 0 or envelope.epoch < 0 or envelope.seq < 0:
         raise DecodeError("envelope", "a negative number")
     return envelope

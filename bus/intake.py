@@ -9,7 +9,7 @@ moves no cursor; only the sender's own journal can prove that it was really said
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from bus.actor_log import ActorLog
 from bus.codec import BytesLike, Decoder
@@ -24,6 +24,9 @@ from bus.topology import CONTROL, accepted_by
 from schemas.base import Message
 from schemas.manifest import Seat
 from schemas.roles import Role
+
+BEGINNING: Final = Cursor(0, 0)
+"""Before the first message of a sender."""
 
 
 class Accepted(NamedTuple):
@@ -86,7 +89,7 @@ class Intake:
 
     def cursor(self, sender: str) -> Cursor:
         """The last message accepted from `sender`."""
-        return self.cursors.get(sender, Cursor(0, 0))
+        return self.cursors.get(sender, BEGINNING)
 
     def offer(self, parts: RawMessage) -> Accepted | None:
         """Judge a message from the socket; None when it is refused, known already, or out of order."""
@@ -94,7 +97,7 @@ class Intake:
         try:
             envelope = decode_envelope(parts[0])
             decoder = self._admission.decoder(envelope)
-            cursor = self.cursor(envelope.sender)
+            cursor = self.cursors.get(envelope.sender, BEGINNING)
             if envelope[3:5] <= cursor:
                 self.duplicates += 1
                 return None

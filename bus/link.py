@@ -5,6 +5,7 @@ Direction is in the socket type. Nothing here waits: queues are bounded, a send 
 in the journal by its receiver. Payloads travel as raw frames, uncopied.
 """
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ QUEUE_MESSAGES: Final = 100
 MAX_FRAME_BYTES: Final = 256 * 1024 * 1024
 """A peer that announces a larger frame is cut off by ZeroMQ itself."""
 COPY_BELOW_BYTES: Final = 64 * 1024
+MUTE_S: Final = 0.02
 RECONNECT_MS: Final = 10
 RECONNECT_MAX_MS: Final = 200
 MAX_PARTS: Final = MAX_PAYLOADS + 2
@@ -84,6 +86,7 @@ class Outlet:
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], runtime: Path, peers: Sequence[str]) -> None:
         self._sockets = {peer: self._connect(context, inbox_address(runtime, peer)) for peer in peers}
+        self._muted_until = dict.fromkeys(peers, 0.0)
         self.dropped = 0
         self.sent = 0
 
@@ -99,7 +102,14 @@ class Outlet:
         return socket
 
     def send(self, peer: str, envelope: bytes, body: bytes, payloads: Sequence[BytesLike] = ()) -> bool:
-        """Hand a message to the socket of `peer`; False when its queue is full or nobody listens."""
+        """Hand a message to the socket of `peer`; False when its queue is full or nobody listens.
+
+        After a drop the peer is left in peace for `MUTE_S`: it has to read the journal anyway, and what follows a gap is
+        of no use to it.
+        """
+        if self._muted_until[peer] and time.monotonic() < self._muted_until[peer]:
+            self.dropped += 1
+            return False
         socket = self._sockets[peer]
         try:
             socket.send(envelope, _MORE)
@@ -108,7 +118,9 @@ class Outlet:
                 socket.send(payload, _MORE if left else _LAST, copy=len(payload) < COPY_BELOW_BYTES)
         except zmq.Again:
             self.dropped += 1
+            self._muted_until[peer] = time.monotonic() + MUTE_S
             return False
+        self._muted_until[peer] = 0.0
         self.sent += 1
         return True
 

@@ -28,7 +28,7 @@ from bus.recovery import History, read_history
 from bus.refusals import Refusals
 from bus.reporting import Reporter
 from bus.restoration import Restoration
-from bus.step import Numbering, RecordedMessage, SnapshotRecord, encode_snapshot, encode_step
+from bus.step import Numbering, SnapshotRecord, encode_snapshot, encode_step
 from bus.stream import Place, envelope_of
 from schemas.manifest import Seat
 
@@ -205,7 +205,7 @@ class ActorLoop:
         if accepted.message is None:
             reason = accepted.refusal or "refused"
             self.refusals.add(ref.sender, accepted.envelope.kind, reason)
-            self._keep(self._execution.refuse(RecordedMessage(ref), reason), time.time_ns())
+            self._keep(self._execution.refuse(ref, reason), time.time_ns())
             return
         refusal = self._handle(Received(ref, accepted.message)).refusal
         if refusal is not None:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bus.actor_log import ActorLog
-from bus.core import Cursor, Fired, Input, Observed, Received, Started, StepPosition
+from bus.core import Cursor, Fired, Input, MessageRef, Observed, Received, Started, StepPosition
 from bus.errors import JournalError
 from bus.execution import Execution, Step
 from bus.frame import Frame
 from bus.intake import Intake
 from bus.recovery import History
-from bus.step import RecordedMessage, StepRecord, decode_step
+from bus.step import StepRecord, decode_step
 
 Finish = Callable[[Step, StepPosition], None]
 """Called after each step that was handled again: effects are idempotent and done once more."""
@@ -64,7 +64,7 @@ class Restoration:
     def _handle(self, record: StepRecord, wall_ns: int) -> Step:
         event: Input
         match record.event:
-            case RecordedMessage(ref=ref):
+            case MessageRef() as ref:
                 accepted = self.intake.read_back(ref.sender, Cursor(ref.epoch, ref.seq))
                 if accepted.message is None:
                     return self.execution.refuse(record.event, accepted.refusal or "")

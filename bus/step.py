@@ -44,13 +44,8 @@ class Outgoing(NamedTuple):
         return [p for p, origin in zip(self.payloads, self.origins, strict=True) if origin is None]
 
 
-class RecordedMessage(NamedTuple):
-    """The input of a step that handled a message."""
-
-    ref: MessageRef
-
-
-RecordedInput = RecordedMessage | Fired | Observed | Started
+RecordedInput = MessageRef | Fired | Observed | Started
+"""What the journal keeps of an input: of a message its identity, of all others the whole."""
 
 
 class StepRecord(NamedTuple):
@@ -91,11 +86,14 @@ class Numbering:
 
 def recorded_input(event: Input) -> RecordedInput:
     """The journalled form of `event`."""
-    return RecordedMessage(event.ref) if isinstance(event, Received) else event
+    return event.ref if isinstance(event, Received) else event
 
 
 def encode_step(record: StepRecord) -> tuple[bytes, tuple[BytesLike, ...]]:
     """The body of a STEP frame and the payload bytes that follow it."""
+    event = ("m", *record.event) if type(record.event) is MessageRef else _event_row(record.event)
+    if not record.outgoing:
+        return pack((event, record.rng_digest, (), record.refusal)), ()
     inline: list[BytesLike] = []
     rows = []
     for out in record.outgoing:
@@ -104,13 +102,13 @@ def encode_step(record: StepRecord) -> tuple[bytes, tuple[BytesLike, ...]]:
             inline.extend(out.stored_payloads())
             held = tuple(o or len(p) for p, o in zip(out.payloads, out.origins, strict=True))
         rows.append((out.receiver, out.kind, out.version, out.seq, *out.predecessor, out.body, held))
-    return pack((_event_row(record.event), record.rng_digest, rows, record.refusal)), tuple(inline)
+    return pack((event, record.rng_digest, rows, record.refusal)), tuple(inline)
 
 
 def _event_row(event: RecordedInput) -> tuple[Any, ...]:
     match event:
-        case RecordedMessage(ref=ref):
-            return ("m", *ref)
+        case MessageRef():
+            return ("m", *event)
         case Fired(name=name):
             return ("t", name)
         case Observed(name=name, data=data):
@@ -122,7 +120,7 @@ def _event_row(event: RecordedInput) -> tuple[Any, ...]:
 def _event_of(row: tuple[Any, ...]) -> RecordedInput:
     match row:
         case ("m", sender, epoch, seq):
-            return RecordedMessage(MessageRef(sender, epoch, seq))
+            return MessageRef(sender, epoch, seq)
         case ("t", name):
             return Fired(name)
         case ("o", name, data):

@@ -16,7 +16,7 @@ from bus.errors import MissingInputError
 from bus.frame import FRAME_HEADER_BYTES, Fault, FrameKind
 from bus.payloads import PayloadStore
 from bus.segment import SegmentName, SegmentReader, list_segments
-from bus.step import Outgoing, RecordedMessage, StepRecord, decode_step
+from bus.step import Outgoing, StepRecord, decode_step
 
 
 class Journalled(NamedTuple):
@@ -46,7 +46,7 @@ class Place(NamedTuple):
 
 def envelope_of(step: StepRecord, out: Outgoing, sender: str, place: Place, wall_ns: int) -> Envelope:
     """The envelope under which `out` leaves, or left."""
-    cause = step.event.ref if isinstance(step.event, RecordedMessage) else MessageRef("", 0, 0)
+    cause = step.event if isinstance(step.event, MessageRef) else MessageRef("", 0, 0)
     after = out.predecessor
     return Envelope(
         out.kind,

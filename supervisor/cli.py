@@ -1,0 +1,118 @@
+"""The command `supervisor`: sub-commands that are imported when they are used, and the one place where errors become
+exit codes.
+
+In: the command line. Out: text or JSON, and an exit code: 0 ok, 1 finding, 2 usage, 3 not running (or given up), 130
+interrupted. A user's mistake is answered by a message, never by a traceback.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from schemas.errors import OneirosError, SettingsError
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "up": "Start the loop and show what it does, until Ctrl-C.",
+    "down": "Stop the running loop in order, and wait until nothing of it is left.",
+    "status": "Show the processes of the running loop.",
+    "stats": "Show the loop in figures: pool, learner, bias, dreamer.",
+    "logs": "Show what the processes logged, merged by time.",
+    "restart": "Start one actor afresh while the others run.",
+    "config": "Show the configuration.",
+    "validate": "Check the configuration, the pictures and the facts, and name every mistake.",
+    "graph": "Draw who may say what to whom.",
+    "doctor": "Check this machine and this home, and say what is wrong.",
+}
+"""Name and summary: `--help` imports no command."""
+
+EXIT_FINDING: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+
+class LazyGroup(click.Group):
+    """Commands by name, each imported from `supervisor.commands` when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """The command called `cmd_name`, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"supervisor.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """The list in `--help`, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted and not context.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"oneiros {version('oneiros')}")
+        context.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version."
+)
+def cli() -> None:
+    """A learning loop of separate processes: a dreamer dreams, a pool keeps, a learner learns, a bias hints.
+
+    \b
+    Start:   supervisor up
+    Look:    supervisor status; supervisor stats; supervisor logs -f
+    Stop:    Ctrl-C, or supervisor down
+    """
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    sys.exit(run_cli(sys.argv[1:]))
+
+
+def run_cli(arguments: list[str]) -> int:
+    """Run `arguments`; the exit code."""
+    try:
+        code = cli.main(arguments, prog_name="supervisor", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (OneirosError, OSError) as error:
+        _complain(error)
+        return exit_code_of(error)
+
+
+def exit_code_of(error: Exception) -> int:
+    """What the command ends with after `error`."""
+    if isinstance(error, SettingsError):
+        return EXIT_USAGE
+    code = getattr(error, "exit_code", EXIT_FINDING)
+    return code if isinstance(code, int) else EXIT_FINDING
+
+
+def _complain(error: Exception) -> None:
+    text = f"{error.filename or 'system'}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+    for line in text.splitlines():
+        click.echo(line if line.startswith(" ") else f"error: {line}", err=True)
+
+
+if __name__ == "__main__":
+    main()

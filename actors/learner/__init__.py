@@ -1,1 +1,1 @@
-
+"""The learner: learns a task of few labels with dreams, says what each was worth, keeps an arm without."""

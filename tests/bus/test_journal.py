@@ -11,7 +11,7 @@ from bus.journal import Journal, SegmentLimits
 from bus.payloads import PayloadStore
 from bus.recovery import read_history
 from bus.segment import SegmentReader, list_segments
-from bus.step import Numbering, RecordedMessage, StepRecord, decode_step, encode_step
+from bus.step import Numbering, StepRecord, decode_step, encode_step
 from bus.stream import Damage, Journalled, SenderStream
 from schemas.dreams import DreamEntry
 from schemas.retrieval import PoolStatsRequest
@@ -210,7 +210,7 @@ def test_a_closed_segment_ends_with_its_count_and_chain(run_folder: Path) -> Non
 
 def test_a_step_survives_its_way_through_a_frame(run_folder: Path, dream: DreamEntry) -> None:
     out = Numbering(3).outgoing("pool-keeper", dream, (None,))
-    record = StepRecord(RecordedMessage(MessageRef("bias-synthesizer", 2, 9)), b"12345678", (out,), "a reason")
+    record = StepRecord(MessageRef("bias-synthesizer", 2, 9), b"12345678", (out,), "a reason")
     body, payloads = encode_step(record)
     journal = Journal(run_folder / "dreamer", {}, 3, "process", LIMITS)
     journal.begin_segment(1, 0)

@@ -1,0 +1,195 @@
+"""`up` from the configuration to the end of the run.
+
+In: where the settings come from, the limits of the run. Out: a finished run and how it ended. Before a new run
+begins, every run that was interrupted is brought to its end: its pool-keeper alone is started under that run's own
+manifest, takes in what the journals of that run still hold, and stops. Refused: a home that is in use, wrong
+settings, inputs that do not do.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bus.segment import list_segments
+from schemas.ids import RunId
+from schemas.manifest import RunManifest
+from schemas.roles import Role
+from supervisor.configuration import Configuration, Sources, load_configuration
+from supervisor.errors import RecoveryError
+from supervisor.home import runtime_folder
+from supervisor.inputs import PreparedInputs, prepare_inputs, store_inputs
+from supervisor.lock import Holder, hold_home
+from supervisor.log_lines import utc_text
+from supervisor.manifest import make_manifest
+from supervisor.nursery import Nursery
+from supervisor.plan import default_seats
+from supervisor.run_life import Limits, RunLife
+from supervisor.runs import RunFigures, RunFolder, list_runs, next_ordinal
+from supervisor.session import Session
+
+KEEPER: Role = "pool-keeper"
+EXIT_FINDING = 1
+EXIT_FAILED = 3
+EXIT_KILLED = 130
+
+
+@dataclass(frozen=True)
+class UpRequest:
+    """What `up` was asked for."""
+
+    sources: Sources
+    limits: Limits
+    is_detached: bool = False
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How it ended."""
+
+    exit_code: int
+    message: str | None = None
+    """What the user must know, when there is something."""
+
+
+Settled = Callable[[tuple[str, ...]], None]
+"""Called once with the actors that were given up, when every other one is ready."""
+
+
+def bring_up(request: UpRequest, nursery: Nursery, on_settled: Settled) -> Ending:
+    """Live one run; raises OneirosError when none can be begun."""
+    configuration = load_configuration(request.sources)
+    home = request.sources.home
+    home.create()
+    runtime = runtime_folder(home.root)
+    holder = Holder(pid=os.getpid(), started_at=utc_text(time.time()), runtime=str(runtime))
+    with hold_home(home, holder):
+        prepared = prepare_inputs(configuration.settings.run)
+        store_inputs(prepared, home.inputs)
+        session = Session(home, runtime, nursery, request.is_detached)
+        try:
+            for run in (run for run in list_runs(home) if run.is_open):
+                if not close_silent(run) and not close_interrupted(session, run):
+                    return Ending(EXIT_KILLED if session.was_killed else 0, "stopped before the run began")
+            return _live(session, request, configuration, prepared, on_settled)
+        finally:
+            session.close()
+            _clear_runtime(runtime)
+
+
+def close_silent(run: RunFolder) -> bool:
+    """Close an interrupted run in which nothing was said, so that no process is needed; whether it was one."""
+    if _has_messages(run):
+        return False
+    last = run.last_figures()
+    run.close(_closing(run, "nothing was said", {} if last is None else last.sections))
+    return True
+
+
+def close_interrupted(session: Session, run: RunFolder) -> bool:
+    """Bring an interrupted run to its end; False when a stop was asked for meanwhile. Raises RecoveryError."""
+    say = session.events.say
+    last = run.last_figures()
+    say("info", "recovering", run=run.run_id)
+    try:
+        manifest = run.read_manifest()
+    except (OSError, ValidationError) as error:
+        reason = "its manifest cannot be read" if isinstance(error, OSError) else "its manifest is of another version"
+        raise RecoveryError(run.run_id, reason, str(run.path)) from error
+    keepers = tuple(seat for seat in manifest.seats if seat.role == KEEPER)
+    life = RunLife(session, run, manifest, keepers, Limits(caught_up=True))
+    session.conduct(life)
+    if not _was_stored(life):
+        if life.supervision.stop_reason in {"interrupted", "down"}:
+            return False
+        reasons = (actor.reason or actor.state for actor in life.supervision.actors.values())
+        raise RecoveryError(run.run_id, ", ".join(reasons), str(run.path))
+    known = {} if last is None else last.sections
+    run.close(_closing(run, "recovered", {**life.sections(), **known, "pool": life.sections()["pool"]}))
+    say("info", "recovered", run=run.run_id)
+    return life.supervision.stop_reason == "recovered"
+
+
+def _live(
+    session: Session,
+    request: UpRequest,
+    configuration: Configuration,
+    prepared: PreparedInputs,
+    on_settled: Settled,
+) -> Ending:
+    manifest = make_manifest(
+        configuration, prepared.sha256, default_seats(), next_ordinal(session.home), datetime.now(UTC)
+    )
+    run = _begin(session, manifest)
+    for refused, why in prepared.refused:
+        session.events.say("warning", "input refused", input=refused, why=why)
+    for warning in prepared.warnings:
+        session.events.say("warning", "inputs", why=warning)
+    life = RunLife(session, run, manifest, manifest.seats, request.limits)
+    life.inputs_refused = tuple(f"{refused}: {why}" for refused, why in prepared.refused)
+    life.on_settled = on_settled
+    session.conduct(life)
+    reason = life.supervision.stop_reason or "finished"
+    if _was_stored(life):
+        run.close(life.figures(reason))
+        session.events.say("info", "closed", run=run.run_id, reason=reason)
+    else:
+        run.write_figures(life.figures(reason))
+        session.events.say("warning", "left open", run=run.run_id, why="the next `supervisor up` recovers it")
+    return _judge(session, life, request.limits)
+
+
+def _begin(session: Session, manifest: RunManifest) -> RunFolder:
+    run = RunFolder(session.home, RunId(manifest.run_id))
+    run.write_manifest(manifest)
+    session.events.say("info", "run", run=run.run_id, seed=manifest.seed, config=manifest.config_sha256[:12])
+    return run
+
+
+def _judge(session: Session, life: RunLife, limits: Limits) -> Ending:
+    if session.was_killed:
+        return Ending(EXIT_KILLED, "everything was killed; the next `supervisor up` recovers the run")
+    if life.supervision.failed:
+        return Ending(
+            EXIT_FAILED, f"given up: {', '.join(life.supervision.failed)}; see `supervisor logs --level error`"
+        )
+    if (
+        limits.profiles is not None
+        and life.supervision.stop_reason == "for"
+        and life.profiles_applied < limits.profiles
+    ):
+        return Ending(
+            EXIT_FINDING, f"{life.profiles_applied} of {limits.profiles} profiles applied within the time given"
+        )
+    return Ending(0)
+
+
+def _was_stored(life: RunLife) -> bool:
+    """Whether the keeper left in order, and so has taken in everything that was journalled."""
+    keepers = [actor for actor in life.supervision.actors.values() if actor.seat.role == KEEPER]
+    return all(actor.state == "stopped" and actor.exit_status == 0 for actor in keepers)
+
+
+def _has_messages(run: RunFolder) -> bool:
+    if not run.journal.is_dir():
+        return False
+    return any(list_segments(folder) for folder in run.journal.iterdir() if folder.is_dir() and folder.name != KEEPER)
+
+
+def _closing(run: RunFolder, reason: str, sections: dict[str, dict[str, float | int | str | None]]) -> RunFigures:
+    last = run.last_figures()
+    uptime_s = 0.0 if last is None else last.uptime_s
+    return RunFigures(run_id=run.run_id, reason=reason, at=utc_text(time.time()), uptime_s=uptime_s, sections=sections)
+
+
+def _clear_runtime(runtime: Path) -> None:
+    """Remove the sockets that killed processes left; nobody is alive to listen on them."""
+    with suppress(OSError):
+        for socket in (*runtime.glob("*.in"), *runtime.glob("*.ctl")):
+            socket.unlink(missing_ok=True)
+        runtime.rmdir()

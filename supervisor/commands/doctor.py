@@ -1,0 +1,155 @@
+"""`supervisor doctor`: what is wrong with this machine or this home."""
+
+import importlib.util
+import json
+import os
+import platform
+import re
+import resource
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from supervisor.home import LONGEST_SOCKET_NAME, SOCKET_PATH_LIMIT, Home, runtime_folder
+from supervisor.options import home_option, json_option
+
+if TYPE_CHECKING:
+    from supervisor.checks import Finding
+    from supervisor.lock import Holder
+
+PACKAGES: Final = ("actors", "bus", "schemas", "supervisor")
+REQUIREMENT: Final = re.compile(r"^([A-Za-z0-9_.-]+)\s*([^;]*)$")
+
+
+@click.command()
+@home_option
+@json_option
+def command(home: Home, as_json: bool) -> None:
+    """Check this machine and this home, and say what is wrong.
+
+    PASS, WARN or FAIL for each check; exit code 1 when one fails. Nothing is started.
+
+    \b
+    Example:
+      supervisor doctor --home ~/dreams
+    """
+    findings = (*_check_installation(), *_check_machine(), *_check_home(home))
+    if as_json:
+        is_ok = all(finding.verdict != "FAIL" for finding in findings)
+        click.echo(json.dumps({"ok": is_ok, "checks": [finding.model_dump() for finding in findings]}, indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{finding.verdict}  {finding.name}: {finding.text}")
+    if any(finding.verdict == "FAIL" for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _check_installation() -> "tuple[Finding, ...]":
+    from importlib.metadata import requires
+
+    from supervisor import checks
+
+    parsed = (REQUIREMENT.match(line) for line in requires("oneiros") or ())
+    wanted = {found.group(1): found.group(2).strip() for found in parsed if found is not None}
+    expected = str(Path(__file__).resolve().parents[2])
+    return (
+        checks.judge_python(tuple(sys.version_info[:3])),
+        checks.judge_packages({name: _folder_of(name) for name in PACKAGES}, expected),
+        checks.judge_dependencies(wanted, {name: _version_of(name) for name in wanted}),
+    )
+
+
+def _check_machine() -> "tuple[Finding, ...]":
+    from supervisor import checks, kernel
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    is_linux = platform.system() == "Linux"
+    return (
+        checks.judge_open_files(sys.maxsize if hard == resource.RLIM_INFINITY else hard),
+        checks.judge_death_signal(is_linux and kernel.has_death_signal()),
+        checks.judge_landlock(kernel.landlock_version()),
+    )
+
+
+def _check_home(home: Home) -> "tuple[Finding, ...]":
+    from schemas.errors import SettingsError
+    from supervisor import checks
+    from supervisor.configuration import Sources, default_file, load_configuration
+    from supervisor.disk import free_mib
+    from supervisor.kernel import is_alive
+    from supervisor.lock import find_dead_holder, find_holder
+
+    problems: tuple[str, ...] = ()
+    try:
+        settings = load_configuration(Sources(home)).settings.supervisor
+    except SettingsError as error:
+        problems = error.problems
+        settings = load_configuration(Sources(home, config=default_file().parent)).settings.supervisor
+    holder, dead = find_holder(home), find_dead_holder(home)
+    existing = _nearest_existing(home.root)
+    return (
+        checks.judge_configuration(problems),
+        checks.judge_home(str(home.root), _writing_problem(existing)),
+        checks.judge_disk_space(free_mib(existing), settings.disk_warn_mib, settings.disk_stop_mib),
+        _check_runtime(home),
+        checks.judge_lock(_pid_of(holder), _pid_of(dead), dead is not None and is_alive(dead.pid)),
+        checks.judge_clock(time.time(), _newest_run_s(home)),
+    )
+
+
+def _check_runtime(home: Home) -> "Finding":
+    from supervisor import checks
+    from supervisor.errors import FolderRefusedError
+
+    try:
+        folder = runtime_folder(home.root)
+    except FolderRefusedError as error:
+        return checks.judge_runtime("", 0, SOCKET_PATH_LIMIT, str(error))
+    longest = len(os.fsencode(folder)) + 1 + LONGEST_SOCKET_NAME
+    with suppress(OSError):
+        folder.rmdir()  # only looked at: an empty one was made just now
+    return checks.judge_runtime(str(folder), longest, SOCKET_PATH_LIMIT, None)
+
+
+def _newest_run_s(home: Home) -> float | None:
+    from supervisor.runs import list_runs
+
+    for run in reversed(list_runs(home)):
+        with suppress(OSError, ValueError):
+            return run.read_manifest().started_at_ns / 1e9
+    return None
+
+
+def _pid_of(holder: "Holder | None") -> int | None:
+    return None if holder is None else holder.pid
+
+
+def _nearest_existing(folder: Path) -> Path:
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _writing_problem(folder: Path) -> str | None:
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def _folder_of(package: str) -> str:
+    found = importlib.util.find_spec(package)
+    return str(Path(found.origin).parent.resolve()) if found is not None and found.origin is not None else "nowhere"
+
+
+def _version_of(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,55 @@
+"""`supervisor restart ACTOR`: one actor afresh, while the others run."""
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from supervisor.home import Home
+from supervisor.options import home_option
+
+if TYPE_CHECKING:
+    from supervisor.reports import ActorStatus
+
+POLL_S: Final = 0.05
+PATIENCE_S: Final = 60.0
+
+
+@click.command()
+@click.argument("actor")
+@home_option
+def command(actor: str, home: Home) -> None:
+    """Start one actor afresh while the others run.
+
+    It ends in order first, and goes on where it was. Works for an actor that was given up as well, and is never counted
+    as a failure. Returns when the actor is ready again; exit code 1 when it does not become so.
+
+    \b
+    Example:
+      supervisor restart learner
+    """
+    from supervisor.asking import ask_home
+    from supervisor.control import Request
+    from supervisor.errors import ControlError
+
+    before = _find(home, actor)
+    ask_home(home, Request(verb="restart", actor=actor))
+    deadline_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline_s:
+        now = _find(home, actor)
+        is_new = now is not None and (before is None or now.epoch > before.epoch)
+        if now is not None and is_new and now.state == "ready":
+            click.echo(f"{actor}: ready, epoch {now.epoch}, pid {now.pid}")
+            return
+        if now is not None and is_new and now.state == "failed":
+            raise ControlError(f"{actor} was given up again: {now.reason}; see `supervisor logs --actor {actor}`")
+        time.sleep(POLL_S)
+    raise ControlError(f"{actor} is not ready after {PATIENCE_S:g} s; see `supervisor logs --actor {actor}`")
+
+
+def _find(home: Home, actor: str) -> "ActorStatus | None":
+    from supervisor.asking import ask_home
+    from supervisor.control import Request
+
+    report = ask_home(home, Request(verb="status")).status
+    return next((found for found in report.actors if found.name == actor), None) if report is not None else None

@@ -1,0 +1,83 @@
+"""The supervisor's own log, `home/logs/supervisor.log`, and the size limit of every log.
+
+In: events with their fields. Out: one JSON line each, and rotated files. A disk that takes no line does not stop the
+supervisor: the line is lost, and counted.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Final, Protocol
+
+from supervisor.log_lines import format_line
+from supervisor.log_tail import KEPT_FILES
+from supervisor.stats import Scalar
+
+ROTATE_BYTES: Final = 10 * 1000 * 1000
+"""A log that is longer is rotated."""
+
+
+class EventSink(Protocol):
+    """Takes events."""
+
+    def __call__(self, level: str, event: str, **fields: Scalar) -> None:
+        """Write down that `event` happened, with its facts."""
+
+
+class EventLog:
+    """The supervisor's own lines."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lost = 0
+        self._file = -1
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Append to the file that has the name now: the old one was renamed."""
+        self.close()
+        self._file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def say(self, level: str, event: str, **fields: Scalar) -> None:
+        """Write down that `event` happened, with its facts."""
+        line = format_line(time.time(), level, "supervisor", event, fields) + "\n"
+        try:
+            os.write(self._file, line.encode())
+        except OSError:
+            self.lost += 1
+
+    def show(self, text: str) -> None:
+        """Write down several lines for people, as they are."""
+        try:
+            os.write(self._file, text.encode() + b"\n")
+        except OSError:
+            self.lost += 1
+
+    def take_over_output(self) -> None:
+        """Let what is printed in this process go to the log as well."""
+        os.dup2(self._file, 1)
+        os.dup2(self._file, 2)
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def rotate_if_large(path: Path, limit_bytes: int = ROTATE_BYTES) -> bool:
+    """Move `path` to `path.1`, that to `path.2` and so on, when it is over the limit; whether it was moved.
+
+    Whoever writes the file must open it anew. Raises OSError.
+    """
+    try:
+        if path.stat().st_size <= limit_bytes:
+            return False
+    except FileNotFoundError:
+        return False
+    for number in range(KEPT_FILES - 1, 0, -1):
+        older = path.with_name(f"{path.name}.{number}")
+        if older.exists():
+            older.replace(path.with_name(f"{path.name}.{number + 1}"))
+    path.replace(path.with_name(f"{path.name}.1"))
+    return True

@@ -1,0 +1,130 @@
+"""What the kernel does for a supervisor, and what it tells about processes.
+
+In: process ids. Out: death signals, the subreaper's duty, process groups, children, proportional memory. Nothing here
+knows an actor.
+"""
+
+import ctypes
+import os
+import platform
+import resource
+import signal
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+PR_SET_PDEATHSIG: Final = 1
+PR_GET_PDEATHSIG: Final = 2
+PR_SET_NAME: Final = 15
+PR_SET_CHILD_SUBREAPER: Final = 36
+LANDLOCK_CREATE_RULESET: Final = 444
+LANDLOCK_VERSION_FLAG: Final = 1
+ORPHAN_STATUS: Final = 71
+"""Exit status of a child whose supervisor died before it could ask for its death signal."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def bind_to_parent(parent: int) -> None:
+    """Let the kernel kill this process when the thread that started it ends, and leave no core dump.
+
+    For a child between fork and exec; ends it at once when `parent` is already gone.
+    """
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(ORPHAN_STATUS)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def name_process(name: str) -> None:
+    """Let `ps` and `top` show this process as `name`, of which the kernel keeps 15 bytes."""
+    _libc.prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
+def has_death_signal() -> bool:
+    """Whether the kernel can kill a process when its parent dies."""
+    found = ctypes.c_int(0)
+    return bool(_libc.prctl(PR_GET_PDEATHSIG, ctypes.byref(found), 0, 0, 0) == 0)
+
+
+def become_subreaper() -> bool:
+    """Let orphans of our children come to us; whether the kernel agreed."""
+    return bool(_libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def raise_open_files_limit() -> int:
+    """Raise the limit of open files as far as an ordinary user may; the limit that holds then."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def landlock_version() -> int:
+    """The Landlock ABI of the kernel, 0 when it has none."""
+    if platform.system() != "Linux":
+        return 0
+    return max(0, int(_libc.syscall(LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_VERSION_FLAG)))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether our child `pid` has ended; it stays unreaped, so that its id is not used again yet."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process `pid` runs, of whoever; one that has ended and was not reaped runs no more."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
+
+
+def kill_group(pid: int) -> None:
+    """SIGKILL to the group of `pid`; nothing happens when there is none."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def clear_orphans(known: Collection[int]) -> None:
+    """Kill and reap every child that is not in `known`: what a dead actor left behind has no work any more."""
+    for pid in children_of(os.getpid()):
+        if pid in known:
+            continue
+        try:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, os.WNOHANG)
+        except (ProcessLookupError, ChildProcessError):
+            continue
+
+
+def children_of(pid: int) -> list[int]:
+    """The ids of the children of all threads of `pid`; empty when it is gone."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            found.extend(int(word) for word in Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
+    except OSError:
+        return found
+    return found
+
+
+def memory_bytes(pid: int) -> int | None:
+    """Proportional memory (PSS) of `pid` and of what it started, bytes; None when it is gone or not ours to see."""
+    own = own_memory_bytes(pid)
+    if own is None:
+        return None
+    return own + sum(memory_bytes(child) or 0 for child in children_of(pid))
+
+
+def own_memory_bytes(pid: int) -> int | None:
+    """Proportional memory (PSS) of `pid` alone, bytes; None when it is gone or not ours to see."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), None)

@@ -1,0 +1,80 @@
+"""The supervisor's end of the zygote: started before anything slow is imported, asked for one process at a time.
+
+In: orders. Out: ids of processes that are our children. A zygote that died is started anew with the next order; what it
+cannot do is an OSError, which whoever asked may answer with an exec.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from supervisor.zygote import MAX_ORDER_BYTES
+
+PINNED: Final[tuple[tuple[str, str], ...]] = (
+    ("MKL_NUM_THREADS", "1"),
+    ("OMP_NUM_THREADS", "1"),
+    ("OPENBLAS_NUM_THREADS", "1"),
+    ("PYTHONHASHSEED", "0"),
+    ("PYTHONUNBUFFERED", "1"),
+)
+"""What every actor's environment holds whatever the user's says: results may not depend on a thread count."""
+PATIENCE_S: Final = 10.0
+
+
+class Nursery:
+    """One zygote."""
+
+    def __init__(self) -> None:
+        self._start()
+
+    @property
+    def pid(self) -> int:
+        """The zygote's process."""
+        return self._zygote.pid
+
+    def fork(self, module: str, arguments: Sequence[str], folder: Path, log: Path) -> int:
+        """The id of a new process that runs `module`, a child of ours; raises OSError."""
+        if self._zygote.poll() is not None:
+            self.close()
+            self._start()
+        try:
+            return self._ask(module, arguments, folder, log)
+        except TimeoutError:
+            self.close()
+            self._start()
+            raise
+
+    def _ask(self, module: str, arguments: Sequence[str], folder: Path, log: Path) -> int:
+        order = {"module": module, "arguments": list(arguments), "folder": str(folder), "log": str(log)}
+        self._socket.sendall(json.dumps(order).encode())
+        answer = json.loads(self._socket.recv(MAX_ORDER_BYTES) or b'{"error": "the zygote has died"}')
+        if "pid" not in answer:
+            raise OSError(str(answer.get("error")))
+        return int(answer["pid"])
+
+    def close(self) -> None:
+        """End the zygote; what it forked lives on."""
+        self._socket.close()
+        with suppress(ProcessLookupError):
+            self._zygote.send_signal(signal.SIGKILL)
+        self._zygote.wait()
+
+    def _start(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(PATIENCE_S)
+        with theirs:
+            number = theirs.fileno()
+            self._zygote = subprocess.Popen(
+                [sys.executable, "-P", "-m", "supervisor.zygote", str(number)],
+                env={**os.environ, **dict(PINNED)},
+                stdin=subprocess.DEVNULL,
+                pass_fds=(number,),
+                start_new_session=True,
+            )

@@ -1,0 +1,150 @@
+"""How actor processes come to be, so that none outlives the supervisor.
+
+In: a seat and an epoch. Out: a process of its own session, with its output appended to ACTOR.log, a pinned
+environment, no core dumps, and SIGKILL as soon as the supervisor is gone. The kernel sends that when the thread that
+started the process ends, so processes are started from the main thread alone. There are two ways: a fork of the
+zygote, which takes milliseconds, and an exec of a fresh interpreter, which serves when there is no zygote.
+"""
+
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from schemas.manifest import Seat
+from schemas.roles import module_of
+from supervisor import kernel
+from supervisor.home import Home
+from supervisor.log_tail import log_file
+from supervisor.nursery import PINNED, Nursery
+
+
+class Process(Protocol):
+    """One started process, leader of its own group."""
+
+    @property
+    def pid(self) -> int:
+        """Its id, which is its group's as well."""
+
+    def has_ended(self) -> bool:
+        """Whether it has ended; its id stays taken until `reap`."""
+
+    def signal(self, number: int) -> None:
+        """Send signal `number` to the process; nothing happens when it has ended."""
+
+    def kill_group(self) -> None:
+        """SIGKILL to the process and all that it started; nothing happens when they are gone."""
+
+    def reap(self) -> int:
+        """The exit status of the ended process, negative for a signal; its id is free afterwards."""
+
+
+class Launcher(Protocol):
+    """Starts the processes of one run."""
+
+    def spawn(self, seat: Seat, epoch: int) -> Process:
+        """Start the `epoch`-th process of `seat`; raises OSError when that cannot be done."""
+
+
+@dataclass(frozen=True)
+class ChildProcess:
+    """A child of the supervisor, leader of its own group."""
+
+    pid: int
+
+    def has_ended(self) -> bool:
+        """Whether it has ended; its id stays taken until `reap`."""
+        return kernel.has_ended(self.pid)
+
+    def signal(self, number: int) -> None:
+        """Send signal `number` to the process; nothing happens when it has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def kill_group(self) -> None:
+        """SIGKILL to the process and all that it started; nothing happens when they are gone."""
+        kernel.kill_group(self.pid)
+
+    def reap(self) -> int:
+        """The exit status of the ended process, negative for a signal; its id is free afterwards."""
+        try:
+            _, status = os.waitpid(self.pid, 0)
+        except ChildProcessError:
+            return 0
+        return os.waitstatus_to_exitcode(status)
+
+
+@dataclass(frozen=True)
+class RunSeats:
+    """Where the processes of one run live, and what each is told at its start."""
+
+    home: Home
+    run_id: str
+    runtime: Path
+
+    def arguments(self, seat: Seat, epoch: int) -> list[str]:
+        """All that an actor is told, beside the manifest."""
+        told = {
+            "--home": str(self.home.root),
+            "--run": self.run_id,
+            "--instance": seat.instance,
+            "--epoch": str(epoch),
+            "--runtime": str(self.runtime),
+        }
+        return [word for pair in told.items() for word in pair]
+
+
+@dataclass(frozen=True)
+class ExecLauncher:
+    """Starts each actor as a fresh interpreter on the actor's module."""
+
+    seats: RunSeats
+
+    def spawn(self, seat: Seat, epoch: int) -> ChildProcess:
+        """Start the `epoch`-th process of `seat`; raises OSError when that cannot be done."""
+        command = [sys.executable, "-P", "-m", module_of(seat.role), *self.seats.arguments(seat, epoch)]
+        return start_process(command, self.seats.home.root, log_file(self.seats.home, seat.instance))
+
+
+@dataclass(frozen=True)
+class ForkLauncher:
+    """Forks each actor from the zygote; starts it by exec when the zygote cannot."""
+
+    seats: RunSeats
+    nursery: Nursery
+
+    def spawn(self, seat: Seat, epoch: int) -> ChildProcess:
+        """Start the `epoch`-th process of `seat`; raises OSError when that cannot be done."""
+        home = self.seats.home
+        try:
+            return ChildProcess(
+                self.nursery.fork(
+                    module_of(seat.role), self.seats.arguments(seat, epoch), home.root, log_file(home, seat.instance)
+                )
+            )
+        except OSError:
+            return ExecLauncher(self.seats).spawn(seat, epoch)
+
+
+def start_process(command: list[str], folder: Path, log: Path) -> ChildProcess:
+    """Start `command` in `folder` as a group of its own that ends with us; its output is appended to `log`."""
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        child = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **dict(PINNED)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=partial(kernel.bind_to_parent, os.getpid()),  # noqa: PLW1509 - one thread, and no other way
+        )
+    finally:
+        os.close(output)
+    child.returncode = 0  # reaped by its id, as forked ones are
+    return ChildProcess(child.pid)

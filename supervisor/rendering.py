@@ -1,0 +1,122 @@
+"""Reports drawn as text.
+
+In: the documents of `status` and `stats`. Out: lines for a terminal; colour only where it was asked for. Nothing is
+left out that the JSON form has and a person acts on.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from supervisor.reports import ActorStatus, StatusReport
+from supervisor.stats import Scalar, StatsReport
+
+HEADINGS: Final = (
+    "name", "pid", "state", "epoch", "restarts", "memory", "in", "out", "queue", "refused", "step", "beat",
+)  # fmt: skip
+RIGHT: Final = frozenset(HEADINGS) - {"name", "state"}
+STATE_COLOURS: Final[Mapping[str, str]] = {
+    "ready": "\x1b[32m",
+    "starting": "\x1b[36m",
+    "restarting": "\x1b[33m",
+    "stopping": "\x1b[33m",
+    "stopped": "\x1b[33m",
+    "failed": "\x1b[31m",
+}
+RESET: Final = "\x1b[0m"
+MIB: Final = 1024 * 1024
+
+
+def draw_status(report: StatusReport, is_coloured: bool) -> str:
+    """The run, a table of its processes, and what needs attention."""
+    table = _table(HEADINGS, [_row(actor) for actor in report.actors])
+    if is_coloured:
+        table = [
+            table[0],
+            *(_coloured(line, actor.state) for line, actor in zip(table[1:], report.actors, strict=True)),
+        ]
+    return "\n".join([*_head(report), "", *table, *_attention(report)])
+
+
+def draw_stats(report: StatsReport) -> str:
+    """Each section with its figures, one a line."""
+    state = "running" if report.running else "not running; last figures"
+    lines = [f"run {report.run_id} ({state}), {duration_text(report.uptime_s)}"]
+    for section, figures in report.sections.items():
+        width = max((len(name) for name in figures), default=0)
+        lines += ["", section, *(f"  {name:<{width}}  {_figure(figures[name])}" for name in sorted(figures))]
+    return "\n".join(lines)
+
+
+def duration_text(seconds: float) -> str:
+    """`3 s`, `2 min 5 s`, `1 h 2 min`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _head(report: StatusReport) -> list[str]:
+    memory = sum(actor.memory_bytes or 0 for actor in report.actors) / MIB
+    return [
+        f"run {report.run_id}, up {duration_text(report.uptime_s)}, since {report.started_at}",
+        f"home {report.home}, sockets {report.runtime}",
+        f"isolation {report.isolation}, fsync {report.fsync}, memory {memory:.0f} MiB, "
+        f"disk {report.disk} ({report.disk_free_mib / 1024:.1f} GiB free)",
+    ]
+
+
+def _row(actor: ActorStatus) -> tuple[str, ...]:
+    return (
+        actor.name,
+        _or_dash(actor.pid),
+        actor.state,
+        str(actor.epoch),
+        str(actor.restarts),
+        "-" if actor.memory_bytes is None else f"{actor.memory_bytes / MIB:.0f} MiB",
+        str(actor.received),
+        str(actor.sent),
+        str(actor.queue),
+        str(actor.refused),
+        str(actor.step),
+        "-" if actor.heartbeat_age_s is None else f"{actor.heartbeat_age_s:.1f} s",
+    )
+
+
+def _attention(report: StatusReport) -> list[str]:
+    lines = [f"stopping: {report.stopping}"] if report.stopping else []
+    lines += [f"{actor.name} is {actor.state}: {actor.reason}" for actor in report.actors if actor.reason]
+    lines += [
+        f"{actor.name} lost {actor.damaged} messages to a damaged journal" for actor in report.actors if actor.damaged
+    ]
+    lines += [f"last refusal of {name}: {refusal}" for name, refusal in report.last_refusals]
+    if report.disk != "ok":
+        lines.append(f"the disk is {report.disk}: {report.disk_free_mib:.0f} MiB free")
+    lines += [f"input left out: {refused}" for refused in report.inputs_refused]
+    return ["", *lines] if lines else []
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
+    return [
+        "  ".join(
+            f"{cell:>{width}}" if heading in RIGHT else f"{cell:<{width}}"
+            for cell, width, heading in zip(row, widths, headings, strict=True)
+        ).rstrip()
+        for row in (headings, *rows)
+    ]
+
+
+def _coloured(line: str, state: str) -> str:
+    return line.replace(f" {state} ", f" {STATE_COLOURS.get(state, '')}{state}{RESET} ", 1)
+
+
+def _or_dash(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _figure(value: Scalar) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,63 @@
+"""The document that `status` shows: the processes, the run, the disk, and what was refused.
+
+In and out: the supervisor fills it and sends it, the command draws it or prints it as JSON. It knows no more than
+pydantic, so that a command that only asks starts quickly.
+"""
+
+from schemas.base import Record
+
+
+class ActorStatus(Record):
+    """One process."""
+
+    name: str
+    role: str
+    pid: int | None
+    """None when it has no process."""
+    state: str
+    reason: str | None
+    """Why it is not ready."""
+    epoch: int
+    restarts: int
+    """Restarts that nobody asked for."""
+    memory_bytes: int | None
+    """Proportional memory, with its children."""
+    received: int
+    sent: int
+    recovered: int
+    duplicates: int
+    dropped: int
+    refused: int
+    """Since the run began, over all its processes."""
+    damaged: int
+    queue: int
+    step: int
+    heartbeat_age_s: float | None
+    last_refusal: str | None
+
+
+class StatusReport(Record):
+    """The run and its processes."""
+
+    running: bool
+    run_id: str
+    home: str
+    runtime: str
+    started_at: str
+    """UTC, ISO 8601."""
+    uptime_s: float
+    stopping: str | None
+    """Why everything is being stopped."""
+    isolation: str
+    fsync: str
+    disk: str
+    """ok, low or full."""
+    disk_free_mib: float
+    inputs_refused: tuple[str, ...]
+    """Pictures and facts that were left out, with the reason."""
+    actors: tuple[ActorStatus, ...]
+
+    @property
+    def last_refusals(self) -> tuple[tuple[str, str], ...]:
+        """The last refusal of each actor that has one."""
+        return tuple((actor.name, actor.last_refusal) for actor in self.actors if actor.last_refusal)

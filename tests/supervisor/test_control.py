@@ -1,0 +1,125 @@
+"""The control socket: one line in, one line out, and nothing that a client sends harms the loop."""
+
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.control import MAX_REQUEST_BYTES, SOCKET_NAME, Answer, ControlServer, Request, ask
+from supervisor.errors import ControlError
+
+
+def answer(request: Request) -> Answer:
+    """Repeats what was asked, as an error."""
+    return Answer() if request.verb == "stop" else Answer(error=f"{request.verb} {request.actor}")
+
+
+class Turning:
+    """A server that a thread turns until it is told to stop."""
+
+    def __init__(self, runtime: Path) -> None:
+        self.runtime = runtime
+        self.selector = selectors.DefaultSelector()
+        self.server = ControlServer(runtime, answer, self.selector)
+        self._stopper, stopped = socket.socketpair()
+        self.selector.register(stopped, selectors.EVENT_READ, None)
+        self._stopped = stopped
+        self._thread = threading.Thread(target=self._turn)
+        self._thread.start()
+
+    def _turn(self) -> None:
+        while True:
+            for key, _ in self.selector.select():
+                if key.data is None:
+                    return
+                key.data()
+
+    def close(self) -> None:
+        self._stopper.close()
+        self._thread.join()
+        self.server.close()
+        self._stopped.close()
+        self.selector.close()
+
+
+@pytest.fixture
+def turning(tmp_path: Path) -> Iterator[Turning]:
+    made = Turning(tmp_path)
+    yield made
+    made.close()
+
+
+def send_raw(runtime: Path, data: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(5.0)
+        connection.connect(str(runtime / SOCKET_NAME))
+        connection.sendall(data)
+        return connection.makefile("rb").readline()
+
+
+def test_request_is_answered(turning: Turning) -> None:
+    assert ask(turning.runtime, Request(verb="stop")) == Answer()
+
+
+def test_refusal_of_the_supervisor_is_an_error_with_its_reason(turning: Turning) -> None:
+    with pytest.raises(ControlError, match="restart learner"):
+        ask(turning.runtime, Request(verb="restart", actor="learner"))
+
+
+@pytest.mark.parametrize(
+    "line", [b"hello\n", b"{}\n", b'{"verb": "explode"}\n', b'{"verb": "stop", "x": 1}\n', b"\xff\n"]
+)
+def test_what_is_no_request_is_refused_and_the_server_goes_on(turning: Turning, line: bytes) -> None:
+    refusal = Answer.model_validate_json(send_raw(turning.runtime, line))
+
+    assert refusal.error
+    assert ask(turning.runtime, Request(verb="stop")) == Answer()
+
+
+def test_endless_line_is_refused(turning: Turning) -> None:
+    refusal = Answer.model_validate_json(send_raw(turning.runtime, b"x" * (MAX_REQUEST_BYTES + 1)))
+
+    assert refusal.error is not None and str(MAX_REQUEST_BYTES) in refusal.error
+
+
+def test_client_that_leaves_without_a_word_is_forgotten(turning: Turning) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(turning.runtime / SOCKET_NAME))
+
+    assert ask(turning.runtime, Request(verb="stop")) == Answer()
+
+
+def test_client_that_says_nothing_is_dropped_after_a_while(tmp_path: Path) -> None:
+    selector = selectors.DefaultSelector()
+    server = ControlServer(tmp_path, answer, selector)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(str(tmp_path / SOCKET_NAME))
+        for key, _ in selector.select(5.0):
+            key.data()
+
+        server.drop_silent(now_s=float("inf"))
+
+        connection.settimeout(5.0)
+        assert connection.recv(1) == b""
+    server.close()
+    selector.close()
+
+
+def test_socket_left_by_a_killed_supervisor_does_not_keep_the_next_from_serving(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(tmp_path / SOCKET_NAME))
+    selector = selectors.DefaultSelector()
+
+    server = ControlServer(tmp_path, answer, selector)
+
+    server.close()
+    selector.close()
+    assert not (tmp_path / SOCKET_NAME).exists()
+
+
+def test_nobody_there_is_an_error_that_names_the_socket(tmp_path: Path) -> None:
+    with pytest.raises(ControlError, match=SOCKET_NAME):
+        ask(tmp_path, Request(verb="status"))
