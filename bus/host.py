@@ -76,7 +76,7 @@ def _serve(start: ActorStart, build: Callable[[ActorStart], Actor], epoch: int, 
     refusals = Refusals(start.home / "logs" / "refusals", start.seat.instance)
     context = make_context()
     inbox = Inbox(context, runtime, start.seat.instance)
-    outlet = Outlet(context, runtime, _peers(start))
+    outlet = Outlet(context, runtime, _peers(start), awaited=(SUPERVISOR,))
     history = read_history(run_folder / start.seat.instance)
     loop = ActorLoop(
         seat=start.seat,
@@ -134,7 +134,7 @@ def _handle_signals(loop: ActorLoop, log_path: Path) -> None:
     receiver, waker = socket.socketpair()
     waker.setblocking(False)
     signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
-    loop.wake_on(receiver)
+    loop.wake_on(receiver, waker)
 
     def stop(*_: object) -> None:
         loop.is_stopping = True

@@ -6,7 +6,7 @@ in the journal by its receiver. Payloads travel as raw frames, uncopied.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ import zmq
 
 from bus.codec import MAX_PAYLOADS, BytesLike
 from bus.endpoints import inbox_address, inbox_path
+from bus.errors import EndpointError
 
 QUEUE_MESSAGES: Final = 100
 """High-water mark of every socket, in messages."""
@@ -46,7 +47,10 @@ class Inbox:
         self._socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
-        self._socket.bind(address)
+        try:
+            self._socket.bind(address)
+        except zmq.ZMQError as error:
+            raise EndpointError(f"{instance} cannot listen on {address}: {error.strerror}") from error
         inbox_path(runtime, instance).chmod(0o600)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
@@ -55,9 +59,9 @@ class Inbox:
         """Let `wait` return when `fd` becomes readable, too."""
         self._poller.register(fd, zmq.POLLIN)
 
-    def wait(self, timeout_ms: int) -> None:
-        """Return when something can be received, a watched descriptor is readable, or the time is over."""
-        self._poller.poll(timeout_ms)
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait until something can be received or the time is over; whether a watched descriptor is readable."""
+        return any(source is not self._socket for source, _ in self._poller.poll(timeout_ms))
 
     def fileno(self) -> int:
         """A descriptor that becomes readable when something may have arrived; edge-triggered, so drain."""
@@ -84,18 +88,25 @@ class Inbox:
 class Outlet:
     """The sending ends of one instance: a socket for each peer, made when first needed."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], runtime: Path, peers: Sequence[str]) -> None:
-        self._sockets = {peer: self._connect(context, inbox_address(runtime, peer)) for peer in peers}
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        runtime: Path,
+        peers: Sequence[str],
+        awaited: Collection[str] = (),
+    ) -> None:
+        """Connect to `peers`; what is sent to those in `awaited` before they answer is kept for them."""
+        self._sockets = {p: self._connect(context, inbox_address(runtime, p), p in awaited) for p in peers}
         self._muted_until = dict.fromkeys(peers, 0.0)
         self.dropped = 0
         self.sent = 0
 
     @staticmethod
-    def _connect(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
+    def _connect(context: zmq.Context[zmq.Socket[bytes]], address: str, is_awaited: bool) -> zmq.Socket[bytes]:
         socket = context.socket(zmq.PUSH)
         socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
         socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.IMMEDIATE, 1)
+        socket.setsockopt(zmq.IMMEDIATE, not is_awaited)
         socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
         socket.connect(address)
@@ -104,8 +115,8 @@ class Outlet:
     def send(self, peer: str, envelope: bytes, body: bytes, payloads: Sequence[BytesLike] = ()) -> bool:
         """Hand a message to the socket of `peer`; False when its queue is full or nobody listens.
 
-        After a drop the peer is left in peace for `MUTE_S`: it has to read the journal anyway, and what follows a gap is
-        of no use to it.
+        After a drop the peer is left in peace for `MUTE_S`: it has to read the journal anyway, and what follows a gap
+        is of no use to it.
         """
         if self._muted_until[peer] and time.monotonic() < self._muted_until[peer]:
             self.dropped += 1

@@ -66,7 +66,7 @@ class ActorLoop:
     _snapshot_s: float = 0.0
     _look_back_at: float = 0.0
     _heartbeat_at: float = 0.0
-    _waker: socket.socket | None = None
+    _wakers: tuple[socket.socket, ...] = ()
     _event: Input | None = None
 
     def __post_init__(self) -> None:
@@ -121,7 +121,8 @@ class ActorLoop:
     def run(self) -> None:
         """Turn until told to stop, then leave everything in order."""
         while not self.is_stopping:
-            self.inbox.wait(self.patience_ms())
+            if self.inbox.wait(self.patience_ms()):
+                self._wakers[0].recv(64)
             self.turn()
         self._drain()
         self._snapshot()
@@ -160,10 +161,13 @@ class ActorLoop:
             return f"{self._event.message.kind} {'/'.join(map(str, self._event.ref))}"
         return repr(self._event)[:200]
 
-    def wake_on(self, receiver: socket.socket) -> None:
-        """Let a byte on `receiver` end the waiting; the signal that wrote it has set what there is to do."""
+    def wake_on(self, receiver: socket.socket, waker: socket.socket) -> None:
+        """Let a byte on `receiver` end the waiting; the signal that wrote it has set what there is to do.
+
+        Both ends stay open as long as the loop: a signal writes to the number of `waker`, whatever file has it by then.
+        """
         self.inbox.watch(receiver.fileno())
-        self._waker = receiver
+        self._wakers = (receiver, waker)
 
     def close(self, linger_ms: int) -> None:
         """Release everything, waiting at most `linger_ms` for the last messages to leave."""

@@ -3,10 +3,9 @@
 In: stored feedback records. Out: one `DreamWorth` for each dream of the window, by id. Utilities are summed exactly,
 in units of 2^-64, so that the order of the records changes nothing; beyond 10^12 they count as 10^12.
 
-Old utilities fade: an interval is closed after `bias.update_interval_steps` records, or when it has its share of the
-window's entries, one entry being one dream in one interval. The oldest intervals leave when there are more entries
-than `WINDOW_INTERVALS` intervals of records can make. Entries are counted, not records: a learner that floods the
-pool with feedback on few dreams adds few entries, and pushes nobody out.
+Old utilities fade: the window holds the last `WINDOW_INTERVALS` intervals, the open one included. An interval is full
+after `bias.update_interval_steps` records (at least 200, at most 4000), where one dream counts for at most a
+twentieth of it: a learner that floods the pool with feedback on few dreams fills no interval, and pushes nobody out.
 """
 
 import struct
@@ -20,14 +19,16 @@ from schemas.feedback import StoredFeedback
 
 WINDOW_INTERVALS: Final = 5
 """Short enough that a change of what helps shows after a few profiles."""
-LEAST_WINDOW: Final = 1_000
-LARGEST_WINDOW: Final = 20_000
-"""Entries; bounds the state to about 1.5 MB whatever the settings."""
+LEAST_INTERVAL: Final = 200
+LARGEST_INTERVAL: Final = 4_000
+"""Records; bounds the state to about 2 MB whatever the settings."""
+DREAM_SHARE: Final = 20
+"""One dream fills at most one part in so many of an interval."""
 UTILITY_LIMIT: Final = 1e12
 UNIT_BITS: Final = 64
 SOURCES: Final[tuple[Source, ...]] = get_args(Source)
 
-_ENTRY: Final = struct.Struct("<16s16sQ4dB")
+_ENTRY: Final = struct.Struct("<16s24sQ4dB")
 
 
 class Features(NamedTuple):
@@ -66,13 +67,11 @@ Interval = dict[str, Entry]
 class Window:
     """The feedback that the next profile rests on."""
 
-    def __init__(self, interval_records: int, min_feedback: int) -> None:
-        wanted = max(LEAST_WINDOW, WINDOW_INTERVALS * interval_records, min_feedback)
-        self.entries_limit = min(LARGEST_WINDOW, wanted)
-        self._interval_records = interval_records
-        self._interval_entries = self.entries_limit // WINDOW_INTERVALS
+    def __init__(self, update_interval: int, min_feedback: int) -> None:
+        self._interval_size = min(LARGEST_INTERVAL, max(LEAST_INTERVAL, update_interval, min_feedback))
+        self._most_per_dream = self._interval_size // DREAM_SHARE
         self._intervals: list[Interval] = [{}]
-        self._open_records = 0
+        self._filled = 0
 
     @property
     def records(self) -> int:
@@ -93,9 +92,10 @@ class Window:
                 entry.total += amount
                 entry.records += 1
                 entry.features = min(entry.features, features)
-            self._open_records += 1
-        if self._open_records >= self._interval_records or len(current) >= self._interval_entries:
-            self._close_interval()
+            self._filled += current[record.entry_id].records <= self._most_per_dream
+        if self._filled >= self._interval_size:
+            self._intervals = [*self._intervals, {}][-WINDOW_INTERVALS:]
+            self._filled = 0
 
     def dreams(self) -> tuple[DreamWorth, ...]:
         """The dreams of the window, by id."""
@@ -107,21 +107,13 @@ class Window:
         return tuple(_worth(dream_id, merged[dream_id]) for dream_id in sorted(merged))
 
     def to_plain(self) -> tuple[int, list[bytes]]:
-        """The window as msgpack can hold it: records of the open interval, packed intervals."""
-        return self._open_records, [
-            b"".join(_pack(row, interval[row]) for row in interval) for interval in self._intervals
-        ]
+        """The window as msgpack can hold it: how full the open interval is, packed intervals."""
+        return self._filled, [b"".join(_pack(row, interval[row]) for row in interval) for interval in self._intervals]
 
     def take_plain(self, plain: tuple[int, Sequence[bytes]]) -> None:
         """Take over what `to_plain` gave."""
-        self._open_records = plain[0]
+        self._filled = plain[0]
         self._intervals = [dict(_unpack(row) for row in _ENTRY.iter_unpack(packed)) for packed in plain[1]]
-
-    def _close_interval(self) -> None:
-        self._intervals.append({})
-        self._open_records = 0
-        while len(self._intervals) > 2 and sum(map(len, self._intervals)) > self.entries_limit:
-            del self._intervals[0]
 
 
 def _sum(first: Entry, second: Entry) -> Entry:
@@ -136,7 +128,7 @@ def _pack(dream_id: str, entry: Entry) -> bytes:
     features = entry.features
     return _ENTRY.pack(
         bytes.fromhex(dream_id.replace("-", "")),
-        entry.total.to_bytes(16, "little", signed=True),
+        entry.total.to_bytes(24, "little", signed=True),
         entry.records,
         *features.chroma_signature,
         features.spectral_entropy,

@@ -8,8 +8,8 @@ minibatch and d_i that of dream i alone:
     contribution_i = (1 + cos(d_i, probe gradient at w)) / 2, and 1/2 where a gradient is zero
     step           = w - rate * (g + weight / k * sum_i d_i)
 
-A dream is judged with the share that it has in the step: alone and with the whole weight, one example of one class would
-overshoot and look harmful whatever it shows.
+A dream is judged with the share that it has in the step: alone and with the whole weight, one example of one class
+would overshoot and look harmful whatever it shows.
 
 The gradient of one example is an outer product in both layers, so all the "with" networks are evaluated together
 from the "without" network plus a term of rank one for each, at a fraction of the cost of k forward passes.

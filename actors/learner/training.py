@@ -69,17 +69,8 @@ class Training:
         losses = cross_entropies(logits, labelled.targets[batch])
         labels = labelled.labels[batch]
         present = np.unique(labels)
-        import os
-        q=os.environ.get("Q","worst")
-        if q=="patch":
-            red,green,blue=labelled.colours[batch][0].tolist()
-        elif q=="worstpatch":
-            red,green,blue=labelled.colours[batch][int(losses.argmax())].tolist()
-        elif q=="mean":
-            red,green,blue=labelled.colours[batch].mean(axis=0).tolist()
-        else:
-            worst = present[int(np.argmax([losses[labels == label].mean() for label in present]))]
-            red, green, blue = np.clip(labelled.colours[batch][labels == worst].mean(axis=0), 0.0, 1.0).tolist()
+        worst = present[int(np.argmax([losses[labels == label].mean() for label in present]))]
+        red, green, blue = np.clip(labelled.colours[batch][labels == worst].mean(axis=0), 0.0, 1.0).tolist()
         return red, green, blue
 
     def class_shares(self, facts: DreamFacts) -> ClassShares:

@@ -1,6 +1,7 @@
-"""Messages a second and round trips: typed, validated, journalled, through a real link, against raw pyzmq in the same run.
+"""Messages a second and round trips: typed, validated, journalled, through a real link, against raw pyzmq.
 
-Run: `make bench` or `python tests/benchmarks/messaging.py`. Prints medians of alternating runs and their ratios.
+Run: `make bench` or `python tests/benchmarks/messaging.py`. Prints medians of alternating runs and
+their ratios.
 """
 
 import json

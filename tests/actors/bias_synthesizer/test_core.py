@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from actors.bias_synthesizer.aggregation import LARGEST_INTERVAL, WINDOW_INTERVALS, Window
 from bus.core import Fired, MessageRef, Observed, Received, Started
 from schemas.bias import BiasProfile
 from schemas.control import Figure
@@ -105,8 +106,9 @@ def test_old_utilities_fade(listener: Listen, make_record: Make) -> None:
     heard = listener()
     heard.feed([make_record(f"old-{n}", 0.5, hue=0.0) for n in range(400)])
 
-    for number in range(6):
-        heard.feed([make_record(f"new-{number}-{n}", 0.1, hue=120.0) for n in range(200)])
+    for number in range(10):
+        often_retrieved = [make_record(f"new-{n % 50}", 0.1, hue=120.0, query=number) for n in range(200)]
+        heard.feed(often_retrieved)
 
     assert [entry.bin for entry in heard.profiles[-1].bins] == [8]
 
@@ -134,6 +136,19 @@ def test_state_stays_bounded_under_endless_feedback(listener: Listen, make_recor
 
     assert max(sizes) < 120_000
     assert sizes[-1] <= max(sizes[:15])
+
+
+def test_window_stays_bounded_when_intervals_are_enormous(make_record: Make) -> None:
+    window = Window(update_interval=1_000_000, min_feedback=20)
+    template = make_record(0, 0.1)
+
+    for number in range(9):
+        window.add(
+            template.model_copy(update={"entry_id": f"{number:08d}-0000-5000-8000-{place:012d}"})
+            for place in range(4000)
+        )
+
+    assert window.records == LARGEST_INTERVAL * (WINDOW_INTERVALS - 1)
 
 
 def test_profile_of_an_earlier_run_is_sent_again_with_its_numbers(listener: Listen, make_record: Make) -> None:

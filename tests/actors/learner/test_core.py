@@ -258,6 +258,7 @@ def test_tensor_that_comes_twice_counts_once(talk: Begin) -> None:
     outcome = begun.hand(begun.pool.answer(twice))
 
     assert len(outcome.sends[0].message.records) == len(request.entry_ids)
+    assert begun.core.figures()["corrupt"] == 1
 
 
 def test_receipts_are_counted_and_refusals_shown(talk: Begin) -> None:

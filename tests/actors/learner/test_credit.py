@@ -5,6 +5,9 @@ import pytest
 
 from actors.learner.credit import Examples, Pace, clip_to_percentiles, paired_step, plain_step
 from actors.learner.network import NetworkShape, example_gradients, mean_gradient, mean_loss
+from actors.learner.rounds import close_epoch
+from actors.learner.state import LearnerState
+from actors.learner.training import Training
 
 SHAPE = NetworkShape(inputs=6, hidden=9, classes=3)
 PACE = Pace(learning_rate=0.2, dream_weight=0.5)
@@ -33,7 +36,8 @@ def test_utility_is_the_probe_loss_without_the_dream_less_that_with_it() -> None
 
     for index, utility in enumerate(step.utilities):
         alone = Examples(dreams.inputs[index : index + 1], dreams.targets[index : index + 1])
-        moved = weights - PACE.learning_rate * (own + PACE.dream_weight * gradient(weights, alone))
+        share = PACE.dream_weight / len(step.utilities)
+        moved = weights - PACE.learning_rate * (own + share * gradient(weights, alone))
         assert utility == pytest.approx(without - mean_loss(moved, SHAPE, *probe), abs=1e-12)
 
 
@@ -90,7 +94,7 @@ def test_many_dreams_are_worth_what_each_is_worth_alone() -> None:
 
     for index in (0, 749, 1499):
         alone = Examples(many.inputs[index : index + 1], many.targets[index : index + 1])
-        single = paired_step(weights, SHAPE, labelled, alone, probe, PACE)
+        single = paired_step(weights, SHAPE, labelled, alone, probe, Pace(PACE.learning_rate, PACE.dream_weight / 1500))
         assert step.utilities[index] == pytest.approx(single.utilities[0], abs=1e-13)
 
 
@@ -100,6 +104,14 @@ def test_utilities_are_clipped_to_the_fifth_and_ninety_fifth_percentile_of_the_e
     clipped = clip_to_percentiles(np.array([0.0, 50.0, 100.0, 1e9]), epoch)
 
     assert clipped.tolist() == [5.0, 50.0, 95.0, 95.0]
+
+
+def test_percentiles_of_an_epoch_know_nothing_of_the_epoch_before(training: Training) -> None:
+    state = LearnerState(training.first_weights, training.first_weights, utilities=[1.0, 2.0], rounds=10)
+
+    close_epoch(state, training)
+
+    assert state.utilities == []
 
 
 def test_percentiles_interpolate_linearly() -> None:

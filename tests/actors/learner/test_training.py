@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actors.learner.training import Training
+from actors.learner.training import Training, prepare
 from bus.randomness import RandomSource
 from schemas.dreams import Ancestor
 from schemas.ids import derived_id
-from schemas.inputs import Picture
+from schemas.inputs import InputSet, Picture
+from schemas.settings import EngineSettings
 
 
 def test_dream_of_one_picture_has_the_label_of_that_picture(
@@ -65,6 +66,17 @@ def test_minibatch_follows_from_its_key_and_holds_no_patch_twice(training: Train
     assert first.tolist() == again.tolist()
     assert first.tolist() != other.tolist()
     assert len(set(first.tolist())) == len(first)
+
+
+def test_no_class_leads_another_by_more_than_one_patch_in_a_minibatch(
+    inputs: InputSet, changed: Callable[..., EngineSettings]
+) -> None:
+    for size in (1, 2, 4, 7, 12, 50):
+        prepared = prepare(inputs, changed(learner={"batch_size": size}), RandomSource(1, 1, "learner"))
+        batch = prepared.minibatch(RandomSource(1, 1, "learner").at("minibatch", size))
+        counts = np.bincount(prepared.task.labelled.labels[batch], minlength=3)
+        assert counts.sum() == min(size, 12)
+        assert counts.max() - counts.min() <= 1
 
 
 def test_colour_that_is_asked_for_is_that_of_the_worst_class(training: Training) -> None:
