@@ -14,7 +14,7 @@ beyond the three short lists below:
 
 from typing import Final
 
-from actors.dreamer.colour import Rgb, rgb_of
+from schemas.colour import Rgb, to_rgb
 
 MAX_WORDS: Final = 256
 MID_GREY: Final[Rgb] = (0.5, 0.5, 0.5)
@@ -52,7 +52,7 @@ def colours_of(text: str) -> tuple[Rgb, ...]:
         160.0 - 160.0 * (before + 2.0 * here + after) / 4.0
         for before, here, after in zip(padded, padded[1:], padded[2:], strict=False)
     ]
-    return tuple(rgb_of(hue, _saturation(word), _brightness(word)) for hue, word in zip(hues, words, strict=True))
+    return tuple(to_rgb((hue, _saturation(word), _brightness(word))) for hue, word in zip(hues, words, strict=True))
 
 
 def _bare(word: str) -> str:

@@ -20,9 +20,9 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from actors.dreamer.colour import Rgb
 from actors.dreamer.measures import Meter, Planar
 from bus.randomness import RandomSource
+from schemas.colour import Rgb
 
 Operator = Literal["mix", "filter", "complement", "saturate", "smooth"]
 

@@ -20,9 +20,9 @@ from typing import Final
 
 import numpy as np
 
-from actors.dreamer.colour import Rgb, centre_of_bin, hsv_of
 from actors.dreamer.lineage import Memory, Plan, Recipe
 from schemas.bias import BiasProfile, SeedWeights
+from schemas.colour import Rgb, bin_hue, to_hsv, to_rgb
 from schemas.dreams import Source
 
 SOURCES: Final[tuple[Source, ...]] = ("factoid", "image", "pool", "random")
@@ -115,5 +115,8 @@ def _target(profile: BiasProfile, draws: Sequence[float]) -> Rgb | None:
     if not profile.bins or draws[1] >= bin_share:
         return profile.chroma_prior
     chosen = profile.bins[_pick([entry.weight for entry in profile.bins], draws[2])]
-    _, saturation, value = hsv_of(profile.chroma_prior)
-    return centre_of_bin(chosen.bin, profile.chroma_bins, max(BIN_SATURATION, saturation), max(BIN_SATURATION, value))
+    _, saturation, value = to_hsv(profile.chroma_prior)
+    saturation, value = max(BIN_SATURATION, saturation), max(BIN_SATURATION, value)
+    if chosen.bin == profile.chroma_bins:
+        return value, value, value
+    return to_rgb((bin_hue(chosen.bin, profile.chroma_bins), saturation, value))

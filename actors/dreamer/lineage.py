@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from actors.dreamer.colour import Rgb
+from schemas.colour import Rgb
 from schemas.dreams import Source
 
 Origin = Literal["factoid", "image", "random"]

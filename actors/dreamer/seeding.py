@@ -20,10 +20,10 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from actors.dreamer.colour import Rgb
 from actors.dreamer.factoids import colours_of
 from actors.dreamer.lineage import Ancestry
 from actors.dreamer.measures import Planar
+from schemas.colour import Rgb
 from schemas.dreams import Source
 from schemas.inputs import Factoid, InputSet, Picture
 

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from actors.dreamer.colour import rgb_of
 from actors.dreamer.core import DreamerCore
 from actors.dreamer.finalize import RunFacts
 from bus.core import Fired, MessageRef, Outcome, Received, Started
 from bus.randomness import RandomSource
 from schemas.bias import BiasProfile, Exemplar, SeedWeights
+from schemas.colour import to_rgb
 from schemas.dreams import DreamEntry
 from schemas.ids import derived_id
 from schemas.inputs import Factoid, InputSet, Picture
@@ -119,7 +119,7 @@ def profile_of() -> ProfileOf:
         values: dict[str, Any] = {
             "profile_id": derived_id("profile", number),
             "updated_at_ns": number,
-            "chroma_prior": rgb_of(hue, 0.4, 0.6),
+            "chroma_prior": to_rgb((hue, 0.4, 0.6)),
             "hue_concentration": 0.8,
             "entropy_window": (0.0, 1.0),
             "seed_weights": SeedWeights(

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actors.dreamer.colour import hsv_of
 from actors.dreamer.measures import DEFINITIONS
 from bus.core import Fired, MessageRef, Observed, Outcome, Received, SetTimer
 from bus.topology import TOPOLOGY
 from schemas.bias import BiasProfile
 from schemas.catalogue import CATALOGUE
+from schemas.colour import to_hsv
 from schemas.dreams import DreamEntry
 from schemas.ids import derived_id
 from schemas.inputs import InputSet
@@ -179,7 +179,7 @@ def test_dreams_turn_to_the_hue_of_the_profile_and_turn_back_with_it(stage: Any,
 
     def alignment(hue: float, number: int) -> float:
         made.hear(profile_of(number, hue))
-        hues = [hsv_of(entry.chroma_signature)[0] for entry in made.dream(80)]
+        hues = [to_hsv(entry.chroma_signature)[0] for entry in made.dream(80)]
         return float(np.mean([0.0 if h is None else np.cos(np.radians(h - hue)) for h in hues]))
 
     assert alignment(120.0, 1) > 0.5

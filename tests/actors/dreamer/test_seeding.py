@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from actors.dreamer.colour import hsv_of
 from actors.dreamer.factoids import MAX_WORDS, colours_of
 from actors.dreamer.seeding import Seeded, Seeding
+from schemas.colour import to_hsv
 from schemas.ids import derived_id
 from schemas.inputs import Factoid, InputSet, Picture
 
@@ -91,7 +91,7 @@ def test_factoid_seeds_name_their_facts_and_vary_smoothly_along_the_words(world:
 
 def test_text_rules_map_information_sentiment_and_syntax() -> None:
     def only(word: str) -> tuple[float | None, float, float]:
-        return hsv_of(colours_of(word)[0])
+        return to_hsv(colours_of(word)[0])
 
     assert only("extraordinary")[1] > only("papa")[1]
     assert only("good")[0] == pytest.approx(0.0, abs=1e-6)
