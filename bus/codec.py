@@ -79,6 +79,11 @@ class Decoder:
             self._payload_field is not None and get_origin(cls.model_fields[self._payload_field].annotation) is tuple
         )
 
+    @property
+    def takes_payloads(self) -> bool:
+        """Whether messages of this kind carry payloads."""
+        return self._payload_field is not None
+
     def decode(self, body: BytesLike, payloads: Sequence[BytesLike], version: int) -> Message:
         """The validated message; raises DecodeError."""
         if len(body) > MAX_BODY_BYTES:

@@ -7,7 +7,7 @@ seat, kinds that the topology does not allow from that sender, bodies that fail 
 moves no cursor; only the sender's own journal can prove that it was really said.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,11 +15,11 @@ from bus.actor_log import ActorLog
 from bus.codec import BytesLike, Decoder
 from bus.core import Cursor
 from bus.envelope import Envelope, decode_envelope
-from bus.errors import DecodeError, JournalError
+from bus.errors import DecodeError, JournalError, MissingInputError
 from bus.link import RawMessage
-from bus.payloads import PayloadStore
+from bus.payloads import PayloadStore, Place
 from bus.refusals import Refusals
-from bus.stream import Damage, Journalled, Place, SenderStream
+from bus.stream import Damage, Journalled, SenderStream
 from bus.topology import CONTROL, accepted_by
 from schemas.base import Message
 from schemas.manifest import Seat
@@ -62,11 +62,11 @@ class Intake:
     def __init__(
         self, seat: Seat, seats: tuple[Seat, ...], run_folder: Path, refusals: Refusals, log: ActorLog
     ) -> None:
-        payloads = PayloadStore(run_folder)
+        self._payloads = PayloadStore(run_folder)
         senders = {row_role for (row_role, _), cls in accepted_by(seat.role).items() if cls not in CONTROL}
         self.cursors: dict[str, Cursor] = {}
         self.streams = {
-            other.instance: SenderStream(run_folder, other.instance, seat.instance, payloads)
+            other.instance: SenderStream(run_folder, other.instance, seat.instance, self._payloads)
             for other in seats
             if other.role in senders
         }
@@ -93,7 +93,7 @@ class Intake:
 
     def offer(self, parts: RawMessage) -> Accepted | None:
         """Judge a message from the socket; None when it is refused, known already, or out of order."""
-        envelope = None
+        envelope: Envelope | None = None
         try:
             envelope = decode_envelope(parts[0])
             decoder = self._admission.decoder(envelope)
@@ -106,21 +106,29 @@ class Intake:
                 return None
             if len(parts) < 2:
                 raise DecodeError(envelope.kind, "the body is missing")
-            message = decoder.decode(parts[1], parts[2:], envelope.version)
-        except DecodeError as error:
-            self._refuse(envelope, error)
+            payloads: Sequence[BytesLike] = parts[2:]
+            if not payloads and decoder.takes_payloads:
+                payloads = self._payloads_left_behind(envelope)
+            message = decoder.decode(parts[1], payloads, envelope.version)
+        except (DecodeError, MissingInputError) as error:
+            self._not_accepted(envelope, error)
             return None
         self.received += 1
         self.cursors[envelope.sender] = envelope.position
         self._heard[envelope.sender] = envelope
         return Accepted(envelope, message, None)
 
-    def _refuse(self, envelope: Envelope | None, error: DecodeError) -> None:
-        if envelope is None:
-            self._refusals.add("unknown", error.kind, error.reason)
-            return
-        self._refusals.add(envelope.sender, envelope.kind, error.reason)
-        if envelope.sender in self.streams:
+    def _payloads_left_behind(self, envelope: Envelope) -> Sequence[BytesLike]:
+        """The payloads that stayed in the sender's journal, for their size."""
+        place = Place(envelope.epoch, envelope.segment_seq, envelope.offset)
+        return self._payloads.at(envelope.sender, place, envelope.seq)
+
+    def _not_accepted(self, envelope: Envelope | None, error: DecodeError | MissingInputError) -> None:
+        """Count a refusal; either way only the sender's journal can tell what was really said."""
+        if isinstance(error, DecodeError):
+            kind = error.kind if envelope is None else envelope.kind
+            self._refusals.add("unknown" if envelope is None else envelope.sender, kind, error.reason)
+        if envelope is not None:
             self.look_back(envelope.sender)
 
     def look_back(self, sender: str) -> None:
@@ -190,5 +198,6 @@ class Intake:
 
     def close(self) -> None:
         """Close all journals."""
+        self._payloads.close()
         for stream in self.streams.values():
             stream.close()

@@ -24,12 +24,13 @@ from bus.frame import FrameKind
 from bus.intake import Accepted, Intake
 from bus.journal import Journal
 from bus.link import Inbox, Outlet
+from bus.payloads import Place, travelling
 from bus.recovery import History, read_history
 from bus.refusals import Refusals
 from bus.reporting import Reporter
 from bus.restoration import Restoration
 from bus.step import Numbering, SnapshotRecord, encode_snapshot, encode_step
-from bus.stream import Place, envelope_of
+from bus.stream import envelope_of
 from schemas.manifest import Seat
 
 BATCH_MESSAGES: Final = 64
@@ -257,7 +258,7 @@ class ActorLoop:
             place = Place(self.epoch, self.journal.first_seq, offset)
             for out in step.record.outgoing:
                 envelope = envelope_of(step.record, out, self.seat.instance, place, now_ns)
-                self.outlet.send(out.receiver, encode_envelope(envelope), out.body, out.payloads)
+                self.outlet.send(out.receiver, encode_envelope(envelope), out.body, travelling(out.payloads))
             self._carry_out(step.outcome)
         if self._work_s >= max(SNAPSHOT_WORK_S, SNAPSHOT_SHARE * self._snapshot_s):
             self._snapshot()
@@ -291,8 +292,8 @@ class ActorLoop:
             self._wait_for_space(str(error))
             if self.actor.store is not None:
                 self.actor.store.close()
-            self._execution = self._new_execution(self._numbering)
             try:
+                self._execution = self._new_execution(self._numbering)
                 self._restore(read_history(self.journal.folder))
                 return
             except StoreFullError as again:

@@ -85,6 +85,16 @@ class SegmentReader:
         """Bytes of the file now."""
         return os.fstat(self._fd).st_size
 
+    def frame_at(self, offset: int) -> Frame | None:
+        """The frame that begins at `offset`, or None when there is no intact one."""
+        head = os.pread(self._fd, FRAME_HEADER_BYTES, offset)
+        header = parse_header(head) if len(head) == FRAME_HEADER_BYTES else None
+        if header is None:
+            return None
+        body = os.pread(self._fd, header.body_bytes, offset + FRAME_HEADER_BYTES)
+        payload = os.pread(self._fd, header.payload_bytes, offset + FRAME_HEADER_BYTES + header.body_bytes)
+        return _intact(header, body, memoryview(payload), offset)
+
     def frames(self, start: int, limit: int) -> Iterator[Frame | Fault]:
         """Frames from offset `start` up to `limit`, a size snapshot; a fault stands where bytes are no frame."""
         if self.head_fault is not None:
@@ -132,10 +142,11 @@ _KINDS: Final = {int(kind): kind for kind in FrameKind}
 
 def _checked(header: FrameHeader, window: bytes, at: int, offset: int) -> Frame | None:
     start = at + FRAME_HEADER_BYTES
-    content = memoryview(window)[start : start + header.body_bytes + header.payload_bytes]
-    if len(content) != header.body_bytes + header.payload_bytes or not is_intact(header, content):
+    middle = start + header.body_bytes
+    return _intact(header, window[start:middle], memoryview(window)[middle : middle + header.payload_bytes], offset)
+
+
+def _intact(header: FrameHeader, body: bytes, payload: memoryview, offset: int) -> Frame | None:
+    if not is_intact(header, body, payload):
         return None
-    body = bytes(content[: header.body_bytes])
-    return Frame(
-        _KINDS[header.kind], header.step, header.wall_ns, body, content[header.body_bytes :], offset, header.checksum
-    )
+    return Frame(_KINDS[header.kind], header.step, header.wall_ns, body, payload, offset, header.checksum)

@@ -13,8 +13,8 @@ from bus.codec import BytesLike
 from bus.core import Cursor, MessageRef
 from bus.envelope import Envelope
 from bus.errors import MissingInputError
-from bus.frame import FRAME_HEADER_BYTES, Fault, FrameKind
-from bus.payloads import PayloadStore
+from bus.frame import Fault, FrameKind
+from bus.payloads import PayloadStore, Place
 from bus.segment import SegmentName, SegmentReader, list_segments
 from bus.step import Outgoing, StepRecord, decode_step
 
@@ -34,14 +34,6 @@ class Damage(NamedTuple):
     offset: int
     size: int
     reason: str
-
-
-class Place(NamedTuple):
-    """Where a frame begins in its sender's journal."""
-
-    epoch: int
-    segment_seq: int
-    offset: int
 
 
 def envelope_of(step: StepRecord, out: Outgoing, sender: str, place: Place, wall_ns: int) -> Envelope:
@@ -148,7 +140,7 @@ class SenderStream:
                 self._offset = item.offset + item.size
                 yield Damage(reader.path.name, item.offset, item.size, item.reason)
                 continue
-            self._offset = item.offset + FRAME_HEADER_BYTES + len(item.body) + len(item.payload)
+            self._offset = item.end
             if item.kind is FrameKind.STEP and self._receiver_text in item.body:
                 place = Place(self._name.epoch, self._name.first_seq, item.offset)
                 yield from self._messages(decode_step(item), place, item.wall_ns, cursor)
@@ -157,16 +149,8 @@ class SenderStream:
         for out in step.outgoing:
             if out.receiver == self._receiver and (place.epoch, out.seq) > cursor:
                 try:
-                    payloads = self._payloads_of(out)
+                    payloads = self._payloads.complete(out)
                 except MissingInputError as error:
                     yield Damage(self._name.file_name(), self._offset, 0, str(error))
                     continue
                 yield Journalled(envelope_of(step, out, self._sender, place, wall_ns), out.body, payloads)
-
-    def _payloads_of(self, out: Outgoing) -> tuple[BytesLike, ...]:
-        if not any(out.origins):
-            return out.payloads
-        return tuple(
-            payload if origin is None else self._payloads.resolve(origin)
-            for payload, origin in zip(out.payloads, out.origins, strict=True)
-        )

@@ -21,6 +21,7 @@ from typing import Final
 from actors.pool_keeper import rows, schema
 from actors.pool_keeper.columns import Columns, Signature
 from actors.pool_keeper.errors import PoolDamagedError, PoolError, PoolFullError, PoolHeldError
+from actors.pool_keeper.group_sync import GroupSync
 from actors.pool_keeper.interface_log import InterfaceLog, LogName, LogRecord
 from actors.pool_keeper.rows import Row, StoredTensor
 from bus.core import Cursor, MessageRef, StepPosition
@@ -61,6 +62,7 @@ class PoolStore:
         self._settings = settings
         self._clock = clock
         self._is_open = True
+        self._group_sync: GroupSync | None = None
         self._committed_rows = 0
         self._committed_blob_bytes = 0
         self._last_commit_s = clock()
@@ -76,9 +78,11 @@ class PoolStore:
         try:
             self._connection = _connect(home / POOL_FILE, settings)
             self._log = self._open_log(home / LOG_FOLDER)
-            wal = home / f"{POOL_FILE}-wal"
-            self._pending_bytes = wal.stat().st_size if wal.exists() else 0
             self._load()
+            wal = home / f"{POOL_FILE}-wal"
+            self._pending_bytes = wal.stat().st_size
+            if not settings.is_power_safe:
+                self._group_sync = GroupSync(wal)
         except (sqlite3.Error, OSError) as error:
             self._abandon()
             raise _named(error) from error
@@ -111,6 +115,8 @@ class PoolStore:
         self._committed_rows = self.columns.count
         self._committed_blob_bytes = self.columns.blob_bytes
         self._last_commit_s = self._clock()
+        if self._group_sync is not None:
+            self._group_sync.request()
 
     def maintain(self) -> None:
         """Fold the write-ahead log into the pool file when it is large, and empty it when nothing is going on."""
@@ -292,6 +298,8 @@ class PoolStore:
             self._pending_bytes = 0
 
     def _abandon(self) -> None:
+        if self._group_sync is not None:
+            self._group_sync.stop()
         if hasattr(self, "_log"):
             self._log.close()
         if hasattr(self, "_connection"):

@@ -26,7 +26,7 @@ from schemas.ids import derived_id
 
 MIB = 1024 * 1024
 RAW_BYTES = 64 * 64 * 8 * 3 * 4
-DEFAULT = (32768, 16)
+DEFAULT = (65536, 32)
 GROUPS = (8, 32)
 TENSORS = 768
 TARGET_RATIO = 0.15
@@ -128,11 +128,11 @@ def measure(folder: Path, page_size: int, checkpoint_mib: int, group: int) -> Re
 def main() -> None:
     """Print the default configuration, or with --all every one that was considered."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--all", action="store_true", help="page sizes 4096 to 65536, checkpoints of 4 to 64 MiB")
+    parser.add_argument("--all", action="store_true", help="page sizes 4096 to 65536, checkpoints of 8 to 32 MiB")
     parser.add_argument("--folder", type=Path, help="where to write (default: a temporary folder)")
     arguments = parser.parse_args()
     pages = (4096, 8192, 16384, 32768, 65536) if arguments.all else (DEFAULT[0],)
-    checkpoints = (4, 8, 16) if arguments.all else (DEFAULT[1],)
+    checkpoints = (8, 16, 32) if arguments.all else (DEFAULT[1],)
     for page_size in pages:
         for checkpoint_mib in checkpoints:
             for group in GROUPS:

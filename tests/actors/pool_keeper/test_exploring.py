@@ -1,12 +1,15 @@
 """The declared share of an answer that is drawn instead of ranked."""
 
+import hashlib
 import math
 from typing import Any
 
 import numpy as np
 import pytest
 
+from actors.pool_keeper.columns import Signature
 from actors.pool_keeper.ranking import rank
+from schemas.ids import derived_id
 
 RED = (1.0, 0.0, 0.0)
 
@@ -64,3 +67,31 @@ def test_exploration_takes_what_is_left_and_no_more(columns: Any, query: Any) ->
     assert sorted(ranking.rows) == [0, 1, 2]
     assert ranking.propensities == (1.0, 1.0, 1.0)
     assert rank(columns([]), query(exploration=0.5, mode="mixed", allow_duplicates=False)).rows == ()
+
+
+def test_the_draw_does_not_depend_on_when_earlier_draws_were_made(columns: Any, query: Any) -> None:
+    rows = [{"name": f"dream {7 * i % 50}", "colour": (i / 50, 0.4, 0.3)} for i in range(50)]
+    asked = query(k=8, exploration=1.0)
+    grown = columns(rows[:5])
+
+    for number in range(5, 50):
+        rank(grown, asked)
+        grown.extend([_renumbered(columns(rows[number : number + 1]), number, rows[number])])
+
+    assert rank(grown, asked) == rank(columns(rows), asked)
+
+
+def _renumbered(single: Any, number: int, row: dict[str, Any]) -> Signature:
+    name = row["name"]
+    return Signature(
+        number + 1,
+        single.ids[0].decode(),
+        int(single.ts[0]),
+        *row["colour"],
+        float(single.coherence[0]),
+        float(single.entropy[0]),
+        "image",
+        derived_id(name),
+        hashlib.sha256(name.encode()).digest(),
+        100,
+    )
