@@ -11,9 +11,12 @@ import msgpack
 
 from bus.core import Cursor, MessageRef
 from bus.errors import DecodeError
+from bus.step import Outgoing, RecordedInput
 
 MAX_ENVELOPE_BYTES: Final = 512
 FIELD_TYPES: Final = (str, int, str, int, int, int, int, int, str, int, int, int, int)
+
+NO_CAUSE: Final = MessageRef("", 0, 0)
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -51,6 +54,22 @@ class Envelope(NamedTuple):
     def predecessor(self) -> Cursor:
         """The sender's previous message to the same receiver; (0, 0) for the first."""
         return Cursor(self.predecessor_epoch, self.predecessor_seq)
+
+
+class Place(NamedTuple):
+    """Where a frame begins in its sender's journal."""
+
+    epoch: int
+    segment_seq: int
+    offset: int
+
+
+def envelope_of(event: RecordedInput, out: Outgoing, sender: str, place: Place, wall_ns: int) -> Envelope:
+    """The envelope under which `out` leaves, said in the step that handled `event`."""
+    cause = event if type(event) is MessageRef else NO_CAUSE
+    return Envelope._make(
+        (out.kind, out.version, sender, place.epoch, out.seq, *out.predecessor, wall_ns, *cause, *place[1:])
+    )
 
 
 def encode_envelope(envelope: Envelope) -> bytes:

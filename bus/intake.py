@@ -13,15 +13,14 @@ from typing import Final, NamedTuple
 
 from bus.actor_log import ActorLog
 from bus.codec import BytesLike, Decoder
-from bus.core import Cursor
-from bus.envelope import Envelope, decode_envelope
+from bus.core import Cursor, MessageRef, Received
+from bus.envelope import Envelope, Place, decode_envelope
 from bus.errors import DecodeError, JournalError, MissingInputError
 from bus.link import RawMessage
-from bus.payloads import PayloadStore, Place
+from bus.payloads import PayloadStore
 from bus.refusals import Refusals
 from bus.stream import Damage, Journalled, SenderStream
 from bus.topology import CONTROL, accepted_by
-from schemas.base import Message
 from schemas.manifest import Seat
 from schemas.roles import Role
 
@@ -29,12 +28,16 @@ BEGINNING: Final = Cursor(0, 0)
 """Before the first message of a sender."""
 
 
-class Accepted(NamedTuple):
-    """A message in its place in the stream; `message` is None when its body is refused."""
+class RefusedBody(NamedTuple):
+    """A message that was really said and whose body is refused: the cursor moves on without it."""
 
-    envelope: Envelope
-    message: Message | None
-    refusal: str | None
+    ref: MessageRef
+    kind: str
+    reason: str
+
+
+Accepted = Received | RefusedBody
+"""What is in its place in the stream of its sender."""
 
 
 class Admission:
@@ -45,14 +48,14 @@ class Admission:
         self._decoders = {key: Decoder(cls) for key, cls in accepted_by(role).items()}
         self._role = role
 
-    def decoder(self, envelope: Envelope) -> Decoder:
-        """The decoder for what `envelope` announces; raises DecodeError when nobody may send that here."""
-        sender_role = self._role_of.get(envelope.sender)
+    def decoder(self, sender: str, kind: str) -> Decoder:
+        """The decoder of `kind` from `sender`; raises DecodeError when it may not send that here."""
+        sender_role = self._role_of.get(sender)
         if sender_role is None:
-            raise DecodeError(envelope.kind, f"sender {envelope.sender!r} has no seat in this run")
-        decoder = self._decoders.get((sender_role, envelope.kind))
+            raise DecodeError(kind, f"sender {sender!r} has no seat in this run")
+        decoder = self._decoders.get((sender_role, kind))
         if decoder is None:
-            raise DecodeError(envelope.kind, f"the topology has no row ({sender_role}, {envelope.kind}, {self._role})")
+            raise DecodeError(kind, f"the topology has no row ({sender_role}, {kind}, {self._role})")
         return decoder
 
 
@@ -91,12 +94,12 @@ class Intake:
         """The last message accepted from `sender`."""
         return self.cursors.get(sender, BEGINNING)
 
-    def offer(self, parts: RawMessage) -> Accepted | None:
+    def offer(self, parts: RawMessage) -> Received | None:
         """Judge a message from the socket; None when it is refused, known already, or out of order."""
         envelope: Envelope | None = None
         try:
             envelope = decode_envelope(parts[0])
-            decoder = self._admission.decoder(envelope)
+            decoder = self._admission.decoder(envelope.sender, envelope.kind)
             cursor = self.cursors.get(envelope.sender, BEGINNING)
             if envelope[3:5] <= cursor:
                 self.duplicates += 1
@@ -116,7 +119,7 @@ class Intake:
         self.received += 1
         self.cursors[envelope.sender] = envelope.position
         self._heard[envelope.sender] = envelope
-        return Accepted(envelope, message, None)
+        return Received(envelope.ref, message)
 
     def _payloads_left_behind(self, envelope: Envelope) -> Sequence[BytesLike]:
         """The payloads that stayed in the sender's journal, for their size."""
@@ -168,22 +171,22 @@ class Intake:
             place = f"{sender}/{item.segment} at {item.offset}"
             self._log.error(f"damaged journal: {place}: {item.reason}; {item.size} bytes are not served")
             return None
-        envelope, cursor = item.envelope, self.cursor(sender)
-        if envelope[3:5] <= cursor:
+        cursor = self.cursors.get(sender, BEGINNING)
+        if item.ref[1:] <= cursor:
             return None
-        if envelope[5:7] != cursor:
+        if item.predecessor != cursor:
             self.damaged += 1
-            self._log.error(f"messages of {sender} after {tuple(cursor)} up to {tuple(envelope.predecessor)} are lost")
+            self._log.error(f"messages of {sender} after {tuple(cursor)} up to {tuple(item.predecessor)} are lost")
         self.recovered += 1
-        self.cursors[sender] = envelope.position
-        return self._judge(envelope, item.body, item.payloads)
+        self.cursors[sender] = Cursor(item.ref.epoch, item.ref.seq)
+        return self._judge(item)
 
-    def _judge(self, envelope: Envelope, body: bytes, payloads: tuple[BytesLike, ...]) -> Accepted:
+    def _judge(self, item: Journalled) -> Accepted:
         try:
-            message = self._admission.decoder(envelope).decode(body, payloads, envelope.version)
+            decoder = self._admission.decoder(item.ref.sender, item.kind)
+            return Received(item.ref, decoder.decode(item.body, item.payloads, item.version))
         except DecodeError as error:
-            return Accepted(envelope, None, error.reason)
-        return Accepted(envelope, message, None)
+            return RefusedBody(item.ref, item.kind, error.reason)
 
     def read_back(self, sender: str, wanted: Cursor) -> Accepted:
         """The message at `wanted`, which the own journal names as the next input from `sender`. Raises JournalError."""
@@ -191,9 +194,9 @@ class Intake:
         if stream is not None:
             self.look_back(sender)
             for item in self._backlogs.get(sender, ()):
-                if isinstance(item, Journalled) and item.envelope.position == wanted:
+                if isinstance(item, Journalled) and item.ref[1:] == wanted:
                     self.cursors[sender] = wanted
-                    return self._judge(item.envelope, item.body, item.payloads)
+                    return self._judge(item)
         raise JournalError(f"input {sender}/{wanted.epoch}/{wanted.seq} is no longer in the journal of {sender}")
 
     def close(self) -> None:

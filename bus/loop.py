@@ -16,21 +16,20 @@ from typing import Final
 
 from bus.actor_log import ActorLog
 from bus.core import Actor, Fired, Input, Outcome, Received, Started, StepPosition, StoreFullError
-from bus.envelope import encode_envelope
+from bus.envelope import Place, encode_envelope, envelope_of
 from bus.errors import JournalFullError
 from bus.execution import Execution, Step
 from bus.files import write_atomically
 from bus.frame import FrameKind
-from bus.intake import Accepted, Intake
+from bus.intake import Accepted, Intake, RefusedBody
 from bus.journal import Journal
 from bus.link import Inbox, Outlet
-from bus.payloads import Place, travelling
+from bus.payloads import travelling
 from bus.recovery import History, read_history
 from bus.refusals import Refusals
 from bus.reporting import Reporter
 from bus.restoration import Restoration
 from bus.step import Numbering, SnapshotRecord, encode_snapshot, encode_step
-from bus.stream import envelope_of
 from schemas.manifest import Seat
 
 BATCH_MESSAGES: Final = 64
@@ -206,15 +205,13 @@ class ActorLoop:
         return len(accepted)
 
     def _accept(self, accepted: Accepted) -> None:
-        ref = accepted.envelope.ref
-        if accepted.message is None:
-            reason = accepted.refusal or "refused"
-            self.refusals.add(ref.sender, accepted.envelope.kind, reason)
-            self._keep(self._execution.refuse(ref, reason), time.time_ns())
+        if isinstance(accepted, RefusedBody):
+            self.refusals.add(accepted.ref.sender, accepted.kind, accepted.reason)
+            self._keep(self._execution.refuse(accepted.ref, accepted.reason), time.time_ns())
             return
-        refusal = self._handle(Received(ref, accepted.message)).refusal
+        refusal = self._handle(accepted).refusal
         if refusal is not None:
-            self.refusals.add(ref.sender, accepted.envelope.kind, refusal)
+            self.refusals.add(accepted.ref.sender, accepted.message.kind, refusal)
 
     def _handle(self, event: Input) -> Outcome:
         self._event = event
@@ -255,15 +252,18 @@ class ActorLoop:
         self._commit()
         batch, self._batch = self._batch, []
         for step, now_ns, offset in batch:
-            place = Place(self.epoch, self.journal.first_seq, offset)
-            for out in step.record.outgoing:
-                envelope = envelope_of(step.record, out, self.seat.instance, place, now_ns)
-                self.outlet.send(out.receiver, encode_envelope(envelope), out.body, travelling(out.payloads))
+            if step.record.outgoing:
+                self._send(step, now_ns, Place(self.epoch, self.journal.first_seq, offset))
             self._carry_out(step.outcome)
         if self._work_s >= max(SNAPSHOT_WORK_S, SNAPSHOT_SHARE * self._snapshot_s):
             self._snapshot()
         if self.journal.is_due(time.time_ns()):
             self._rotate()
+
+    def _send(self, step: Step, now_ns: int, place: Place) -> None:
+        for out in step.record.outgoing:
+            envelope = envelope_of(step.record.event, out, self.seat.instance, place, now_ns)
+            self.outlet.send(out.receiver, encode_envelope(envelope), out.body, travelling(out.payloads))
 
     def _flush(self) -> None:
         while True:

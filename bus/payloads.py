@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from bus.codec import BytesLike
 from bus.core import MessageRef
+from bus.envelope import Place
 from bus.errors import JournalError, MissingInputError
 from bus.frame import Fault, Frame, FrameKind
 from bus.segment import SegmentName, SegmentReader, list_segments
@@ -20,14 +21,6 @@ from bus.step import Outgoing, decode_step
 
 LEFT_BEHIND_BYTES: Final = 64 * 1024
 """Payloads of a message of this size and more stay in its sender's journal."""
-
-
-class Place(NamedTuple):
-    """Where a frame begins in its sender's journal."""
-
-    epoch: int
-    segment_seq: int
-    offset: int
 
 
 class _Held(NamedTuple):

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bus.actor_log import ActorLog
-from bus.core import Cursor, Fired, Input, MessageRef, Observed, Received, Started, StepPosition
+from bus.core import Cursor, Fired, Input, MessageRef, Observed, Started, StepPosition
 from bus.errors import JournalError
 from bus.execution import Execution, Step
 from bus.frame import Frame
-from bus.intake import Intake
+from bus.intake import Intake, RefusedBody
 from bus.recovery import History
 from bus.step import StepRecord, decode_step
 
@@ -66,9 +66,9 @@ class Restoration:
         match record.event:
             case MessageRef() as ref:
                 accepted = self.intake.read_back(ref.sender, Cursor(ref.epoch, ref.seq))
-                if accepted.message is None:
-                    return self.execution.refuse(record.event, accepted.refusal or "")
-                event = Received(ref, accepted.message)
+                if isinstance(accepted, RefusedBody):
+                    return self.execution.refuse(ref, accepted.reason)
+                event = accepted
             case Fired() | Observed() | Started() as other:
                 event = other
         return self.execution.handle(event, wall_ns)

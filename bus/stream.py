@@ -11,20 +11,26 @@ from typing import NamedTuple
 
 from bus.codec import BytesLike
 from bus.core import Cursor, MessageRef
-from bus.envelope import Envelope
+from bus.envelope import Place
 from bus.errors import MissingInputError
 from bus.frame import Fault, FrameKind
-from bus.payloads import PayloadStore, Place
+from bus.payloads import PayloadStore
 from bus.segment import SegmentName, SegmentReader, list_segments
-from bus.step import Outgoing, StepRecord, decode_step
+from bus.step import StepRecord, decode_step
 
 
 class Journalled(NamedTuple):
     """A message read back from its sender's journal."""
 
-    envelope: Envelope
+    ref: MessageRef
+    predecessor: Cursor
+    kind: str
+    version: int
     body: bytes
     payloads: tuple[BytesLike, ...]
+    wall_ns: int
+    cause: MessageRef | None
+    """The message whose handling led to this one; None for a timer, a start or an observation."""
 
 
 class Damage(NamedTuple):
@@ -34,27 +40,6 @@ class Damage(NamedTuple):
     offset: int
     size: int
     reason: str
-
-
-def envelope_of(step: StepRecord, out: Outgoing, sender: str, place: Place, wall_ns: int) -> Envelope:
-    """The envelope under which `out` leaves, or left."""
-    cause = step.event if isinstance(step.event, MessageRef) else MessageRef("", 0, 0)
-    after = out.predecessor
-    return Envelope(
-        out.kind,
-        out.version,
-        sender,
-        place.epoch,
-        out.seq,
-        after.epoch,
-        after.seq,
-        wall_ns,
-        cause.sender,
-        cause.epoch,
-        cause.seq,
-        place.segment_seq,
-        place.offset,
-    )
 
 
 class SenderStream:
@@ -142,15 +127,20 @@ class SenderStream:
                 continue
             self._offset = item.end
             if item.kind is FrameKind.STEP and self._receiver_text in item.body:
-                place = Place(self._name.epoch, self._name.first_seq, item.offset)
-                yield from self._messages(decode_step(item), place, item.wall_ns, cursor)
+                yield from self._messages(decode_step(item), item.wall_ns, cursor)
 
-    def _messages(self, step: StepRecord, place: Place, wall_ns: int, cursor: Cursor) -> Iterator[Journalled | Damage]:
+    def _messages(self, step: StepRecord, wall_ns: int, cursor: Cursor) -> Iterator[Journalled | Damage]:
+        epoch, receiver = self._name.epoch, self._receiver
+        cause = step.event if type(step.event) is MessageRef else None
         for out in step.outgoing:
-            if out.receiver == self._receiver and (place.epoch, out.seq) > cursor:
+            if out.receiver != receiver or (epoch, out.seq) <= cursor:
+                continue
+            payloads = out.payloads
+            if payloads:
                 try:
                     payloads = self._payloads.complete(out)
                 except MissingInputError as error:
                     yield Damage(self._name.file_name(), self._offset, 0, str(error))
                     continue
-                yield Journalled(envelope_of(step, out, self._sender, place, wall_ns), out.body, payloads)
+            ref = MessageRef(self._sender, epoch, out.seq)
+            yield Journalled(ref, out.predecessor, out.kind, out.version, out.body, payloads, wall_ns, cause)

@@ -31,34 +31,28 @@ from schemas.base import Message
 from schemas.dreams import DreamEntry
 from schemas.ids import derived_id
 from schemas.manifest import Seat
-from schemas.retrieval import PoolStats, PoolStatsRequest, RetrievalQuery
+from schemas.retrieval import PoolStats, PoolStatsRequest
 from schemas.tensor import encode
 
 SEATS = tuple(
     Seat(instance=role, role=role)  # type: ignore[arg-type] - names of roles
     for role in ("dreamer", "pool-keeper", "learner")
 )
-ROUNDS = 1
+ROUNDS = 3
 SMALL_COUNT, TENSOR_COUNT, TRIPS = 100_000, 1_000, 5_000
 BURST = 64
-QUERY_ID = derived_id("benchmark", 0)
+PAIR = ("learner", "pool-keeper")
 
 
-def small(number: int) -> RetrievalQuery:
-    """A message of about 200 bytes."""
-    return RetrievalQuery(
-        query_id=QUERY_ID,
-        k=8,
-        mode="mixed",
-        query_signature=(0.25, 0.5, 0.75),
-        min_coherence=None,
-        max_entropy=None,
-        recency_decay=0.02,
-        allow_duplicates=False,
-        seed=number,
-        as_of_ns=1_767_225_600_000_000_000,
-        alpha=0.6,
-        exploration=0.1,
+def small(number: int) -> PoolStats:
+    """A message of about 200 bytes with its envelope, of numbers that are checked."""
+    return PoolStats(
+        request=number,
+        pool_sequence=123_456,
+        dreams_total=123_456,
+        coherence_mean=0.512345678901,
+        spectral_entropy_mean=0.487654321099,
+        last_compaction_at_ns=1_767_225_600_000_000_000,
     )
 
 
@@ -95,13 +89,14 @@ class Source:
     count: int
     burst: int
     make: Callable[[int], Message]
+    to: str | None = None
     said: int = 0
 
     def handle(self, event: Input, now_ns: int) -> Outcome:
         outcome = Outcome()
         if isinstance(event, Started | Fired) and self.said < self.count:
             for _ in range(min(self.burst, self.count - self.said)):
-                outcome.sends.append(Send(self.make(self.said)))
+                outcome.sends.append(Send(self.make(self.said), self.to))
                 self.said += 1
             outcome.timers.append(SetTimer("more", 0.0))
         return outcome
@@ -127,7 +122,7 @@ class Sink:
         if isinstance(event, Received):
             self.seen += 1
             if isinstance(event.message, PoolStatsRequest):
-                outcome.sends.append(Send(answer(event.message.request), to=event.ref.sender))
+                outcome.sends.append(Send(small(event.message.request), to=event.ref.sender))
         return outcome
 
     def snapshot(self) -> bytes:
@@ -138,18 +133,6 @@ class Sink:
 
     def figures(self) -> dict[str, int]:
         return {"seen": self.seen}
-
-
-def answer(request: int) -> PoolStats:
-    """An answer of the keeper."""
-    return PoolStats(
-        request=request,
-        pool_sequence=1,
-        dreams_total=1,
-        coherence_mean=0.5,
-        spectral_entropy_mean=0.5,
-        last_compaction_at_ns=None,
-    )
 
 
 @dataclass
@@ -191,10 +174,10 @@ def make_loop(home: Path, runtime: Path, instance: str, core: object, peer: str)
     return loop
 
 
-def be_sink(home: Path, runtime: Path, count: int, pipe: Connection) -> None:
-    """The receiving process: reports the seconds from the first to the last message."""
+def be_sink(home: Path, runtime: Path, roles: tuple[str, str], count: int, pipe: Connection) -> None:
+    """The receiving process: reports messages a second, from the first to the last."""
     sink = Sink()
-    loop = make_loop(home, runtime, "pool-keeper", sink, "learner")
+    loop = make_loop(home, runtime, roles[1], sink, roles[0])
     pipe.send("ready")
     began = 0.0
     while sink.seen < count:
@@ -205,9 +188,9 @@ def be_sink(home: Path, runtime: Path, count: int, pipe: Connection) -> None:
     pipe.send(((count - first) / (time.perf_counter() - began), loop.intake.recovered))
 
 
-def be_source(home: Path, runtime: Path, role: str, source: Source, pipe: Connection) -> None:
+def be_source(home: Path, runtime: Path, roles: tuple[str, str], source: Source, pipe: Connection) -> None:
     """The sending process; it stays until the other side is done."""
-    loop = make_loop(home, runtime, role, source, "pool-keeper")
+    loop = make_loop(home, runtime, roles[0], source, roles[1])
     began = time.perf_counter()
     while not pipe.poll(0):
         loop.inbox.wait(loop.patience_ms())
@@ -217,16 +200,16 @@ def be_source(home: Path, runtime: Path, role: str, source: Source, pipe: Connec
     pipe.send(time.perf_counter() - began)
 
 
-def one_way(role: str, count: int, make: Callable[[int], Message], burst: int) -> tuple[float, int]:
+def one_way(roles: tuple[str, str], count: int, make: Callable[[int], Message], burst: int) -> tuple[float, int]:
     """Messages a second of the whole path, and how many came by way of the journal."""
     home, runtime = Path(tempfile.mkdtemp(dir=Path.cwd(), prefix=".bench-")), Path(tempfile.mkdtemp(prefix="one-"))
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe()
     stop, stopped = fork.Pipe()
-    sink = fork.Process(target=be_sink, args=(home, runtime, count, there))
+    sink = fork.Process(target=be_sink, args=(home, runtime, roles, count, there))
     sink.start()
     here.recv()
-    source = fork.Process(target=be_source, args=(home, runtime, role, Source(count, burst, make), stopped))
+    source = fork.Process(target=be_source, args=(home, runtime, roles, Source(count, burst, make, roles[1]), stopped))
     source.start()
     rate, recovered = here.recv()
     stop.send("done")
@@ -242,11 +225,11 @@ def round_trip() -> float:
     home, runtime = Path(tempfile.mkdtemp(dir=Path.cwd(), prefix=".bench-")), Path(tempfile.mkdtemp(prefix="one-"))
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe()
-    sink = fork.Process(target=be_sink, args=(home, runtime, TRIPS + 1, there))
+    sink = fork.Process(target=be_sink, args=(home, runtime, PAIR, TRIPS + 1, there))
     sink.start()
     here.recv()
     _, pipe = fork.Pipe()
-    source = fork.Process(target=be_source, args=(home, runtime, "learner", Pinger(TRIPS, 1, small), pipe))
+    source = fork.Process(target=be_source, args=(home, runtime, PAIR, Pinger(TRIPS, 1, small), pipe))
     source.start()
     rate, _ = here.recv()
     for process in (sink, source):
@@ -256,19 +239,43 @@ def round_trip() -> float:
     return float(1.0 / rate)
 
 
-def be_raw_sink(address: str, count: int, pipe: Connection) -> None:
+def be_raw_sink(address: str, count: int, is_small: bool, pipe: Connection) -> None:
     """The anchor's receiver: a ROUTER that takes ready-made bytes."""
     context = zmq.Context()
     socket = context.socket(zmq.ROUTER)
     socket.bind(address)
     pipe.send("ready")
     for number in range(count):
-        socket.recv()
-        socket.recv(copy=False)
+        socket.recv_multipart(copy=is_small)
         if number == 0:
             began = time.perf_counter()
     pipe.send((count - 1) / (time.perf_counter() - began))
     context.destroy(linger=0)
+
+
+def be_queue_sink(queue: "multiprocessing.Queue[bytes]", count: int, pipe: Connection) -> None:
+    """The peer's receiver: an unjournalled queue of the standard library."""
+    pipe.send("ready")
+    for number in range(count):
+        queue.get()
+        if number == 0:
+            began = time.perf_counter()
+    pipe.send((count - 1) / (time.perf_counter() - began))
+
+
+def queue(count: int, data: bytes) -> float:
+    """Messages a second of multiprocessing.Queue with ready-made bytes."""
+    fork = multiprocessing.get_context("fork")
+    pipe: multiprocessing.Queue[bytes] = fork.Queue()
+    here, there = fork.Pipe()
+    sink = fork.Process(target=be_queue_sink, args=(pipe, count, there))
+    sink.start()
+    here.recv()
+    for _ in range(count):
+        pipe.put(data)
+    rate = here.recv()
+    sink.join()
+    return float(rate)
 
 
 def be_raw_echo(address: str, count: int, pipe: Connection) -> None:
@@ -291,7 +298,7 @@ def raw(count: int, data: bytes) -> float:
     folder = Path(tempfile.mkdtemp(prefix="one-"))
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe()
-    sink = fork.Process(target=be_raw_sink, args=(f"ipc://{folder}/raw", count, there))
+    sink = fork.Process(target=be_raw_sink, args=(f"ipc://{folder}/raw", count, len(data) < 65536, there))
     sink.start()
     here.recv()
     context = zmq.Context()
@@ -334,16 +341,17 @@ def main() -> None:
     """Print one JSON object."""
     dream = tensor_dream()
     figures: dict[str, list[float]] = {
-        name: [] for name in ("small", "raw_small", "tensor", "raw_tensor", "trip", "raw_trip")
+        name: [] for name in ("small", "raw_small", "queue_small", "tensor", "raw_tensor", "trip", "raw_trip")
     }
     recovered = 0
     for _ in range(ROUNDS):
         figures["raw_small"].append(raw(SMALL_COUNT, b"x" * 200))
-        rate, by_journal = one_way("learner", SMALL_COUNT, small, BURST)
+        figures["queue_small"].append(queue(SMALL_COUNT, b"x" * 200))
+        rate, by_journal = one_way(("pool-keeper", "learner"), SMALL_COUNT, small, BURST)
         figures["small"].append(rate)
         recovered += by_journal
         figures["raw_tensor"].append(raw(TENSOR_COUNT, bytes(393_216)))
-        figures["tensor"].append(one_way("dreamer", TENSOR_COUNT, lambda _: dream, 4)[0])
+        figures["tensor"].append(one_way(("dreamer", "pool-keeper"), TENSOR_COUNT, lambda _: dream, 1)[0])
         figures["raw_trip"].append(raw_round_trip())
         figures["trip"].append(round_trip())
     median = {name: statistics.median(values) for name, values in figures.items()}
@@ -352,12 +360,13 @@ def main() -> None:
             {
                 "small_per_s": round(median["small"]),
                 "small_ratio_to_raw": round(median["small"] / median["raw_small"], 3),
+                "small_ratio_to_multiprocessing_queue": round(median["small"] / median["queue_small"], 3),
                 "small_share_by_journal": round(recovered / (ROUNDS * SMALL_COUNT), 3),
                 "tensor_per_s": round(median["tensor"]),
                 "tensor_ratio_to_raw": round(median["tensor"] / median["raw_tensor"], 3),
                 "round_trip_us": round(median["trip"] * 1e6, 1),
                 "round_trip_ratio_to_raw": round(median["trip"] / median["raw_trip"], 3),
-                "raw": {name: median[name] for name in ("raw_small", "raw_tensor", "raw_trip")},
+                "raw": {name: median[name] for name in ("raw_small", "queue_small", "raw_tensor", "raw_trip")},
             },
             indent=1,
         )

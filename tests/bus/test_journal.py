@@ -60,8 +60,8 @@ def test_a_receiver_reads_back_every_message_in_order(run_folder: Path) -> None:
 
     items = read_all(run_folder / "learner")
 
-    assert [item.envelope.seq for item in items if isinstance(item, Journalled)] == [1, 2, 3, 4, 5]
-    assert [item.envelope.predecessor for item in items if isinstance(item, Journalled)] == [
+    assert [item.ref.seq for item in items if isinstance(item, Journalled)] == [1, 2, 3, 4, 5]
+    assert [item.predecessor for item in items if isinstance(item, Journalled)] == [
         Cursor(0, 0),
         *(Cursor(1, seq) for seq in range(1, 5)),
     ]
@@ -79,11 +79,11 @@ def test_reading_goes_on_after_a_cursor_and_into_a_new_epoch(run_folder: Path) -
 
     items = read_all(run_folder / "learner", Cursor(1, 2))
 
-    positions = [item.envelope.position for item in items if isinstance(item, Journalled)]
+    positions = [Cursor(*item.ref[1:]) for item in items if isinstance(item, Journalled)]
     assert positions == [Cursor(1, 3), Cursor(2, 1), Cursor(2, 2)]
     second = items[1]
     assert isinstance(second, Journalled)
-    assert second.envelope.predecessor == Cursor(1, 3)
+    assert second.predecessor == Cursor(1, 3)
 
 
 def test_a_growing_journal_is_read_as_far_as_it_is_whole(run_folder: Path) -> None:
@@ -99,8 +99,8 @@ def test_a_growing_journal_is_read_as_far_as_it_is_whole(run_folder: Path) -> No
     second = list(stream.after(Cursor(1, 3)))
     stream.close()
 
-    assert [item.envelope.seq for item in first if isinstance(item, Journalled)] == [1, 2, 3]
-    assert [item.envelope.seq for item in second if isinstance(item, Journalled)] == [4]
+    assert [item.ref.seq for item in first if isinstance(item, Journalled)] == [1, 2, 3]
+    assert [item.ref.seq for item in second if isinstance(item, Journalled)] == [4]
 
 
 def test_cutting_at_every_byte_recovers_the_last_whole_frame_and_counts_the_rest(run_folder: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_flipped_bit_in_any_frame_is_damage_and_never_served(run_folder: Path)
 
             items = read_all(folder)
 
-            served = [item.envelope.seq for item in items if isinstance(item, Journalled)]
+            served = [item.ref.seq for item in items if isinstance(item, Journalled)]
             damages = [item for item in items if isinstance(item, Damage)]
             assert served == [seq for seq in range(1, 5) if seq != victim + 1]
             assert [damage.offset for damage in damages] == [frame.offset]

@@ -59,7 +59,7 @@ def kinds_heard_by_the_dreamer(house) -> set[str]:
     kinds = set()
     for run in house.runs():
         history = read_history(house.home / "journal" / run / "dreamer")
-        profiles = {item.envelope.ref: item.envelope.kind for item in house.said("bias-synthesizer", "dreamer", run)}
+        profiles = {item.ref: item.kind for item in house.said("bias-synthesizer", "dreamer", run)}
         for _, frame in history.steps_after(ORIGIN):
             event = decode_step(frame).event
             if isinstance(event, MessageRef):

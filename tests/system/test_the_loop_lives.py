@@ -40,7 +40,7 @@ def test_the_loop_closes_on_the_sample_set(house) -> None:
     applied = {json.loads(dream.metadata_json)["profile_id"] for dream in dreamt(house)} - {None}
     assert len(applied) >= 2
     heard = house.said("bias-synthesizer", "dreamer")
-    assert {item.envelope.kind for item in heard} == {"BiasProfile"}
+    assert {item.kind for item in heard} == {"BiasProfile"}
 
 
 def test_a_users_own_pictures_with_a_broken_one_among_them(house, tmp_path: Path) -> None:
