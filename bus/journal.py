@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from bus.codec import BytesLike, pack
 from bus.errors import JournalFullError
+from bus.files import sync_folder
 from bus.frame import FrameKind, encode_head, frame_buffers
 from bus.segment import SegmentName
 
@@ -66,11 +67,10 @@ class Journal:
         head = encode_head(pack({**self._head, "epoch": self._epoch, "first_seq": first_seq, "wall_ns": wall_ns}))
         self._begun_ns, self._frames, self._last_step, self._chain, self.size_bytes = wall_ns, 0, 0, 0, 0
         self._write([head], len(head))
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if self._syncer is None:
+            sync_folder(self.folder)
+        else:
+            self._syncer.request_folder(self.folder)
 
     def is_due(self, wall_ns: int) -> bool:
         """Whether the segment is full or old enough to be closed."""
@@ -117,15 +117,16 @@ class Journal:
             self._syncer.request(self._fd)
 
     def end_segment(self, wall_ns: int) -> None:
-        """Write the closing frame (count, last step, chain of checksums), sync, and close the file."""
+        """Write the closing frame (count, last step, chain of checksums), and have the file synced and closed."""
         self.flush()
         body = pack({"frames": self._frames, "last_step": self._last_step, "chain": self._chain})
         self.add(FrameKind.CLOSE, self._last_step, wall_ns, body)
         self.flush()
-        if self._syncer is not None:
-            self._syncer.forget()
-        os.fdatasync(self._fd)
-        os.close(self._fd)
+        if self._syncer is None:
+            os.fdatasync(self._fd)
+            os.close(self._fd)
+        else:
+            self._syncer.retire(self._fd)
         self._fd = -1
 
     def close(self) -> None:
@@ -138,41 +139,65 @@ class Journal:
 
 
 class _Syncer:
-    """Syncs the open segment in a thread, at most once every `GROUP_SYNC_S`; it decides nothing."""
+    """Syncs files in a thread, the open segment at most once every `GROUP_SYNC_S`; it decides nothing."""
 
     def __init__(self) -> None:
         self._wanted = threading.Event()
         self._lock = threading.Lock()
         self._fd = -1
+        self._retired: list[int] = []
+        self._folder: Path | None = None
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)
         self._thread.start()
 
     def request(self, fd: int) -> None:
-        """Sync `fd` soon."""
+        """Sync `fd`, the open segment, soon."""
         self._fd = fd
         if not self._wanted.is_set():
             self._wanted.set()
 
+    def request_folder(self, folder: Path) -> None:
+        """Sync the folder of a new segment soon."""
+        self._folder = folder
+
+    def retire(self, fd: int) -> None:
+        """Sync `fd`, which is not written to again, and close it."""
+        with self._lock:
+            self._fd = -1
+            self._retired.append(fd)
+        self._wanted.set()
+
     def forget(self) -> None:
-        """Return once no sync of the current file is under way, and start none."""
+        """Return once no sync of the open segment is under way, and start none."""
         with self._lock:
             self._fd = -1
 
     def stop(self) -> None:
-        """End the thread."""
+        """Finish what is retired and end the thread."""
         self._is_stopping = True
         self.forget()
         self._wanted.set()
         self._thread.join()
+        self._sync()
 
     def _run(self) -> None:
         pause = threading.Event()
         while not self._is_stopping:
             self._wanted.wait()
             self._wanted.clear()
-            with self._lock:
-                if self._fd >= 0:
-                    os.fdatasync(self._fd)
+            self._sync()
             if not self._is_stopping:
                 pause.wait(GROUP_SYNC_S)
+
+    def _sync(self) -> None:
+        with self._lock:
+            folder, self._folder = self._folder, None
+            retired, self._retired = self._retired, []
+            fd = os.dup(self._fd) if self._fd >= 0 else -1
+        for ended in (*retired, fd):
+            if ended >= 0:
+                os.fdatasync(ended)
+                os.close(ended)
+        if folder is not None:
+            sync_folder(folder)

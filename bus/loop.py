@@ -6,6 +6,7 @@ what cannot be accepted is counted, a full disk makes it wait; an error inside a
 ends the process, which starts again from its journal.
 """
 
+import gc
 import math
 import socket
 import time
@@ -41,6 +42,8 @@ SNAPSHOT_WORK_S: Final = 0.15
 SNAPSHOT_SHARE: Final = 20
 """A snapshot waits for this many times the work that the last one took."""
 DISK_RETRY_S: Final = 0.5
+COLLECT_AFTER: Final = 20_000
+"""New objects after which the collector looks for cycles; what lives at the start is not looked at again."""
 
 
 @dataclass
@@ -98,6 +101,8 @@ class ActorLoop:
         self.intake.look_back_everywhere()
         while self._take_backlog():
             self._finish_batch()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
         self.reporter.ready(self.step, repeated, history.cut_bytes)
         text = f"ready: epoch {self.epoch}, step {self.step}, {repeated} steps repeated, {history.cut_bytes} bytes cut"
         self.log.info(text)

@@ -38,7 +38,7 @@ SEATS = tuple(
     Seat(instance=role, role=role)  # type: ignore[arg-type] - names of roles
     for role in ("dreamer", "pool-keeper", "learner")
 )
-ROUNDS = 3
+ROUNDS = 5
 SMALL_COUNT, TENSOR_COUNT, TRIPS = 100_000, 1_000, 5_000
 BURST = 64
 PAIR = ("learner", "pool-keeper")
