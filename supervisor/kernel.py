@@ -123,8 +123,9 @@ def memory_bytes(pid: int) -> int | None:
 
 def own_memory_bytes(pid: int) -> int | None:
     """Proportional memory (PSS) of `pid` alone, bytes; None when it is gone or not ours to see."""
+    import psutil
+
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
+        return int(psutil.Process(pid).memory_full_info().pss)
+    except psutil.Error:
         return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), None)

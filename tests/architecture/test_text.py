@@ -25,7 +25,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def commands() -> list[list[str]]:
     """The command lines in the shell blocks of the README, without comments."""
     blocks = re.findall(r"```(?:sh|bash|console)\n(.*?)```", README, re.DOTALL)
-    lines = [shlex.split(line.removeprefix("$ "), comments=True) for block in blocks for line in block.splitlines()]
+    lines = [
+        shlex.split(line.removeprefix(".venv/bin/"), comments=True) for block in blocks for line in block.splitlines()
+    ]
     return [line for line in lines if line]
 
 
