@@ -2,6 +2,8 @@
 
 import signal
 
+from schemas.control import Failed
+
 STARTED = ("pool-keeper", "bias-synthesizer", "learner", "dreamer")
 
 
