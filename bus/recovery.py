@@ -1,8 +1,8 @@
-"""What an actor finds in its own journal when it starts again: the torn tail to cut, the last snapshot, the steps after
-it.
+"""What an actor finds in its own journal when it starts again: a torn tail to cut, the last snapshot, steps after it.
 
 In: the folder of the actor's journal in this run. Out: a `History`, from which the host restores the core and handles
-the remaining steps anew. A torn tail is cut and counted; damage is counted, reported and skipped, never cut.
+the remaining steps anew. A torn tail is cut and counted; damage is counted, reported and skipped, never cut. Only the
+segments from the last snapshot on are read, however long the run.
 """
 
 import os
@@ -40,15 +40,17 @@ class History:
 
     def steps_after(self, position: StepPosition) -> Iterator[tuple[StepPosition, Frame]]:
         """The STEP frames beyond `position`, oldest first."""
-        for name, path in list_segments(self.folder):
-            for item in _frames(path):
+        segments = list_segments(self.folder)
+        for name, path in segments[_segment_of(segments, position) :]:
+            for item in frames_of(path):
                 if isinstance(item, Frame) and item.kind is FrameKind.STEP:
                     at = StepPosition(name.epoch, item.step)
                     if at > position:
                         yield at, item
 
 
-def _frames(path: Path) -> Iterator[Frame | Fault]:
+def frames_of(path: Path) -> Iterator[Frame | Fault]:
+    """All frames and faults of one segment; an unreadable head is one fault over the whole file."""
     reader = SegmentReader(path)
     try:
         if reader.head_fault is not None:
@@ -66,7 +68,10 @@ def read_history(folder: Path) -> History:
     if segments:
         history.cut_bytes = _cut_torn_tail(segments[-1][1])
         segments = list_segments(folder)
-    first = _last_segment_with_snapshot(segments, history)
+    first = len(segments)
+    while first > 0 and history.snapshot is None:
+        first -= 1
+        _find_snapshot(*segments[first], history)
     for name, path in segments[first:]:
         _read_segment(name, path, history)
     return history
@@ -77,37 +82,47 @@ def _cut_torn_tail(path: Path) -> int:
     reader = SegmentReader(path)
     try:
         size = reader.size()
-        if reader.head_fault is not None and size <= reader.first_frame + FRAME_HEADER_BYTES:
-            path.unlink()
-            return size
-        torn = [item for item in _frames(path) if isinstance(item, Fault) and item.is_torn]
+        has_no_frame = reader.head_fault is not None and size <= reader.first_frame + FRAME_HEADER_BYTES
     finally:
         reader.close()
-    if torn and torn[-1].offset + torn[-1].size >= size and torn[-1].offset > 0:
-        os.truncate(path, torn[-1].offset)
-        return torn[-1].size
+    if has_no_frame:
+        path.unlink()
+        return size
+    for item in frames_of(path):
+        if isinstance(item, Fault) and item.is_torn and item.offset > 0:
+            os.truncate(path, item.offset)
+            return item.size
     return 0
 
 
-def _last_segment_with_snapshot(segments: list[tuple[SegmentName, Path]], history: History) -> int:
-    for at in range(len(segments) - 1, -1, -1):
+def _find_snapshot(name: SegmentName, path: Path, history: History) -> None:
+    last = None
+    for item in frames_of(path):
+        if isinstance(item, Frame) and item.kind is FrameKind.SNAPSHOT:
+            last = item
+    if last is not None:
+        history.snapshot = decode_snapshot(last)
+        history.snapshot_at = history.last = StepPosition(name.epoch, last.step)
+        history.predecessors = dict(history.snapshot.predecessors)
+
+
+def _segment_of(segments: list[tuple[SegmentName, Path]], position: StepPosition) -> int:
+    """The last segment that begins at or before `position`; each begins with a snapshot, which names its step."""
+    for at in range(len(segments) - 1, 0, -1):
         name, path = segments[at]
-        found = [item for item in _frames(path) if isinstance(item, Frame) and item.kind is FrameKind.SNAPSHOT]
-        if found:
-            history.snapshot = decode_snapshot(found[-1])
-            history.snapshot_at = history.last = StepPosition(name.epoch, found[-1].step)
-            history.predecessors = dict(history.snapshot.predecessors)
+        first = next(frames_of(path), None)
+        if isinstance(first, Frame) and StepPosition(name.epoch, first.step) <= position:
             return at
     return 0
 
 
 def _read_segment(name: SegmentName, path: Path, history: History) -> None:
-    for item in _frames(path):
+    for item in frames_of(path):
         if isinstance(item, Fault):
             history.damages.append(Damage(path.name, item.offset, item.size, item.reason))
         elif item.kind is FrameKind.STEP:
             at = StepPosition(name.epoch, item.step)
-            if at.step <= history.snapshot_at.step and history.snapshot is not None:
+            if history.snapshot is not None and at <= history.snapshot_at:
                 continue
             history.last = max(history.last, at)
             for out in decode_step(item).outgoing:
