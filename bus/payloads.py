@@ -7,15 +7,15 @@ payload that a journal names by its first message is found by scanning that send
 offsets.
 """
 
-import os
+from array import array
+from bisect import bisect_left
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from bus.codec import BytesLike
+from bus.codec import BytesLike, unpack
 from bus.core import MessageRef
 from bus.envelope import Place
-from bus.errors import JournalError, MissingInputError
-from bus.frame import Fault, Frame, FrameKind
+from bus.errors import DecodeError, JournalError, MissingInputError
 from bus.segment import SegmentName, SegmentReader, list_segments
 from bus.step import Outgoing, decode_step
 
@@ -23,10 +23,34 @@ LEFT_BEHIND_BYTES: Final = 64 * 1024
 """Payloads of a message of this size and more stay in its sender's journal."""
 
 
-class _Held(NamedTuple):
-    path: Path
-    offset: int
-    size: int
+class _SegmentIndex:
+    """Which frame of one segment holds the payload of which message; sixteen bytes a message."""
+
+    def __init__(self, start: int) -> None:
+        self.scanned = start
+        self._seqs = array("q")
+        self._offsets = array("q")
+
+    def extend(self, reader: SegmentReader) -> None:
+        """Take in the frames that were written since the last time."""
+        for offset, end, body in reader.bodies(self.scanned, reader.size()):
+            self.scanned = end
+            for seq in _seqs_with_payload(body) if body else ():
+                self._seqs.append(seq)
+                self._offsets.append(offset)
+
+    def offset_of(self, seq: int) -> int | None:
+        """Where the frame begins that holds the payload of message `seq`, if this segment has it."""
+        at = bisect_left(self._seqs, seq)
+        return self._offsets[at] if at < len(self._seqs) and self._seqs[at] == seq else None
+
+
+def _seqs_with_payload(body: bytes) -> list[int]:
+    try:
+        _, _, rows, _ = unpack(body)
+        return [row[3] for row in rows if row[7] and not isinstance(row[7][0], tuple)]
+    except (DecodeError, ValueError, TypeError, IndexError):
+        return []
 
 
 def travelling(payloads: tuple[BytesLike, ...]) -> tuple[BytesLike, ...]:
@@ -35,29 +59,17 @@ def travelling(payloads: tuple[BytesLike, ...]) -> tuple[BytesLike, ...]:
 
 
 class PayloadStore:
-    """Finds the first payload of any message of one run."""
+    """Reads the payloads of the messages of one run."""
 
     def __init__(self, run_folder: Path) -> None:
         self._run_folder = run_folder
-        self._places: dict[MessageRef, _Held] = {}
-        self._scanned: dict[Path, int] = {}
+        self._indices: dict[Path, _SegmentIndex] = {}
         self._reader: SegmentReader | None = None
 
     def at(self, sender: str, place: Place, seq: int) -> tuple[BytesLike, ...]:
         """The payloads of message `seq` of `sender` in the frame at `place`; raises MissingInputError."""
-        name = SegmentName(place.epoch, place.segment_seq)
-        path = self._run_folder / sender / name.file_name()
-        try:
-            if self._reader is None or self._reader.path != path:
-                self.close()
-                self._reader = SegmentReader(path)
-            frame = self._reader.frame_at(place.offset)
-            for out in decode_step(frame).outgoing if frame is not None else ():
-                if out.seq == seq:
-                    return self.complete(out)
-        except (OSError, JournalError) as error:
-            raise MissingInputError(f"{sender}/{place.epoch}/{seq}", str(error)) from error
-        raise MissingInputError(f"{sender}/{place.epoch}/{seq}", f"no intact frame at {place.offset} of {path.name}")
+        path = self._run_folder / sender / SegmentName(place.epoch, place.segment_seq).file_name()
+        return self.complete(self._message(path, place.offset, MessageRef(sender, place.epoch, seq)))
 
     def complete(self, out: Outgoing) -> tuple[BytesLike, ...]:
         """All payloads of `out`, those included that its journal only names; raises MissingInputError."""
@@ -68,51 +80,43 @@ class PayloadStore:
             for payload, origin in zip(out.payloads, out.origins, strict=True)
         )
 
+    def resolve(self, ref: MessageRef) -> BytesLike:
+        """The first payload of message `ref`; raises MissingInputError when no journal holds it whole."""
+        wanted = SegmentName(ref.epoch, ref.seq)
+        held = [path for name, path in list_segments(self._run_folder / ref.sender) if name <= wanted]
+        offset = self._offset_in(held[-1], ref) if held else None
+        if offset is None:
+            raise MissingInputError("/".join(map(str, ref)), f"no frame of {ref.sender} holds its payload")
+        return self._message(held[-1], offset, ref).payloads[0]
+
+    def _offset_in(self, path: Path, ref: MessageRef) -> int | None:
+        try:
+            reader = self._open(path)
+        except OSError as error:
+            raise MissingInputError("/".join(map(str, ref)), str(error)) from error
+        index = self._indices.setdefault(path, _SegmentIndex(reader.first_frame))
+        if index.offset_of(ref.seq) is None:
+            index.extend(reader)
+        return index.offset_of(ref.seq)
+
+    def _message(self, path: Path, offset: int, ref: MessageRef) -> Outgoing:
+        try:
+            frame = self._open(path).frame_at(offset)
+            for out in decode_step(frame).outgoing if frame is not None else ():
+                if out.seq == ref.seq:
+                    return out
+        except (OSError, JournalError) as error:
+            raise MissingInputError("/".join(map(str, ref)), str(error)) from error
+        raise MissingInputError("/".join(map(str, ref)), f"no intact frame at {offset} of {path.name}")
+
+    def _open(self, path: Path) -> SegmentReader:
+        if self._reader is None or self._reader.path != path:
+            self.close()
+            self._reader = SegmentReader(path)
+        return self._reader
+
     def close(self) -> None:
         """Let go of the open segment."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-
-    def resolve(self, ref: MessageRef) -> bytes:
-        """The first payload of message `ref`; raises MissingInputError when no journal holds it whole."""
-        place = self._places.get(ref) or self._scan_for(ref)
-        if place is None:
-            raise MissingInputError("/".join(map(str, ref)), f"no whole frame of {ref.sender} holds its payload")
-        fd = os.open(place.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return os.pread(fd, place.size, place.offset)
-        finally:
-            os.close(fd)
-
-    def _scan_for(self, ref: MessageRef) -> _Held | None:
-        segments = list_segments(self._run_folder / ref.sender)
-        wanted = SegmentName(ref.epoch, ref.seq)
-        held = [path for name, path in segments if name <= wanted]
-        if held:
-            self._scan(held[-1], ref.sender)
-        return self._places.get(ref)
-
-    def _scan(self, path: Path, sender: str) -> None:
-        reader = SegmentReader(path)
-        try:
-            start = self._scanned.get(path, reader.first_frame)
-            for item in reader.frames(start, reader.size()):
-                if isinstance(item, Fault):
-                    continue
-                self._scanned[path] = item.end
-                if item.kind is FrameKind.STEP and len(item.payload):
-                    self._remember(item, path, sender)
-        finally:
-            reader.close()
-
-    def _remember(self, frame: Frame, path: Path, sender: str) -> None:
-        name = SegmentName.parse(path)
-        if name is None:
-            return
-        at = frame.payload_offset
-        for out in decode_step(frame).outgoing:
-            held = out.stored_payloads()
-            if held and out.origins[0] is None:
-                self._places[MessageRef(sender, name.epoch, out.seq)] = _Held(path, at, len(held[0]))
-            at += sum(map(len, held))

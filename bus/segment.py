@@ -95,6 +95,20 @@ class SegmentReader:
         payload = os.pread(self._fd, header.payload_bytes, offset + FRAME_HEADER_BYTES + header.body_bytes)
         return _intact(header, body, memoryview(payload), offset)
 
+    def bodies(self, start: int, limit: int) -> Iterator[tuple[int, int, bytes]]:
+        """Offset, end and body of the frames from `start`: to find one, not to use it.
+
+        Payloads are not read and checksums not checked. It ends where a header is none or a frame passes `limit`.
+        """
+        offset = start
+        while offset + FRAME_HEADER_BYTES <= limit:
+            header = parse_header(os.pread(self._fd, FRAME_HEADER_BYTES, offset))
+            if header is None or offset + header.size > limit:
+                return
+            body = os.pread(self._fd, header.body_bytes, offset + FRAME_HEADER_BYTES)
+            yield offset, offset + header.size, body if header.payload_bytes else b""
+            offset += header.size
+
     def frames(self, start: int, limit: int) -> Iterator[Frame | Fault]:
         """Frames from offset `start` up to `limit`, a size snapshot; a fault stands where bytes are no frame."""
         if self.head_fault is not None:

@@ -1,0 +1,116 @@
+"""A recorded run as it lies on disk: its actors, their segments, their steps and what they said.
+
+In: the journal folder of a run. Out: steps and messages in the order of each actor, with their places, and every fault. It
+reads a run that is still being written as well, as far as it is whole. Refuses nothing: what is damaged is said.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from bus.codec import BytesLike, decode_body
+from bus.core import Cursor, MessageRef
+from bus.errors import DecodeError
+from bus.frame import Fault, Frame, FrameKind
+from bus.payloads import PayloadStore
+from bus.recovery import frames_of
+from bus.segment import SegmentName, list_segments
+from bus.step import Outgoing, StepRecord, decode_step
+from bus.stream import Damage
+from schemas.base import Message
+from schemas.catalogue import CATALOGUE
+
+
+class RecordedStep(NamedTuple):
+    """One step of one actor."""
+
+    actor: str
+    epoch: int
+    number: int
+    wall_ns: int
+    record: StepRecord
+    segment: str
+    offset: int
+
+
+class RecordedMessage(NamedTuple):
+    """One message as its sender journalled it."""
+
+    ref: MessageRef
+    receiver: str
+    kind: str
+    version: int
+    predecessor: Cursor
+    wall_ns: int
+    cause: MessageRef | None
+    """The message whose handling led to this one; None for a timer, a start or an observation."""
+    step: int
+    outgoing: Outgoing
+
+    @property
+    def message_id(self) -> str:
+        """`sender/epoch/seq`, as people write it."""
+        return "/".join(map(str, self.ref))
+
+
+@dataclass
+class Recording:
+    """The journals of one run."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self._payloads = PayloadStore(self.folder)
+
+    def actors(self) -> list[str]:
+        """The instances that have a journal, by name."""
+        return (
+            sorted(path.name for path in self.folder.iterdir() if list_segments(path)) if self.folder.is_dir() else []
+        )
+
+    def segments(self, actor: str) -> list[tuple[SegmentName, Path]]:
+        """The segments of `actor`, oldest first."""
+        return list_segments(self.folder / actor)
+
+    def frames(self, actor: str) -> Iterator[tuple[SegmentName, Path, Frame | Fault]]:
+        """All frames and faults of `actor`, oldest first."""
+        for name, path in self.segments(actor):
+            for item in frames_of(path):
+                yield name, path, item
+
+    def steps(self, actor: str) -> Iterator[RecordedStep | Damage]:
+        """All steps of `actor`; a torn tail of its last segment ends them without a word."""
+        last = self.segments(actor)[-1:]
+        for name, path, item in self.frames(actor):
+            if isinstance(item, Fault):
+                if not (item.is_torn and last == [(name, path)]):
+                    yield Damage(path.name, item.offset, item.size, item.reason)
+            elif item.kind is FrameKind.STEP:
+                record = decode_step(item)
+                yield RecordedStep(actor, name.epoch, item.step, item.wall_ns, record, path.name, item.offset)
+
+    def messages(self, actor: str) -> Iterator[RecordedMessage | Damage]:
+        """All messages that `actor` said, in its order."""
+        for step in self.steps(actor):
+            if isinstance(step, Damage):
+                yield step
+                continue
+            event = step.record.event
+            cause = event if isinstance(event, MessageRef) else None
+            for out in step.record.outgoing:
+                ref = MessageRef(actor, step.epoch, out.seq)
+                yield RecordedMessage(
+                    ref, out.receiver, out.kind, out.version, out.predecessor, step.wall_ns, cause, step.number, out
+                )
+
+    def payloads(self, message: RecordedMessage) -> tuple[BytesLike, ...]:
+        """The payloads of `message`, those named by origin included; raises MissingInputError."""
+        return self._payloads.complete(message.outgoing)
+
+    def decode(self, message: RecordedMessage) -> Message:
+        """The message itself; raises DecodeError or MissingInputError."""
+        cls = CATALOGUE.get(message.kind)
+        if cls is None:
+            raise DecodeError(message.kind, "no message of this kind is known")
+        return decode_body(cls, message.outgoing.body, self.payloads(message), message.version)
