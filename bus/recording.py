@@ -1,7 +1,8 @@
 """A recorded run as it lies on disk: its actors, their segments, their steps and what they said.
 
-In: the journal folder of a run. Out: steps and messages in the order of each actor, with their places, and every fault. It
-reads a run that is still being written as well, as far as it is whole. Refuses nothing: what is damaged is said.
+In: the journal folder of a run. Out: steps and messages in the order of each actor, with their places, and every
+fault. It reads a run that is still being written as well, as far as it is whole. Refuses nothing: what is damaged
+is said.
 """
 
 from collections.abc import Iterator
