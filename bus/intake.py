@@ -9,54 +9,22 @@ moves no cursor; only the sender's own journal can prove that it was really said
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from bus.actor_log import ActorLog
-from bus.codec import BytesLike, Decoder
-from bus.core import Cursor, MessageRef, Received
+from bus.codec import BytesLike
+from bus.core import Cursor, Received
 from bus.envelope import Envelope, Place, decode_envelope
-from bus.errors import DecodeError, JournalError, MissingInputError
+from bus.errors import DecodeError, MissingInputError
 from bus.link import RawMessage
 from bus.payloads import PayloadStore
+from bus.readback import Accepted, Admission, streams_to
 from bus.refusals import Refusals
-from bus.stream import Damage, Journalled, SenderStream
-from bus.topology import CONTROL, accepted_by
+from bus.stream import Damage, Journalled
 from schemas.manifest import Seat
-from schemas.roles import Role
 
 BEGINNING: Final = Cursor(0, 0)
 """Before the first message of a sender."""
-
-
-class RefusedBody(NamedTuple):
-    """A message that was really said and whose body is refused: the cursor moves on without it."""
-
-    ref: MessageRef
-    kind: str
-    reason: str
-
-
-Accepted = Received | RefusedBody
-"""What is in its place in the stream of its sender."""
-
-
-class Admission:
-    """Decides by the topology what one receiver may decode at all."""
-
-    def __init__(self, role: Role, seats: tuple[Seat, ...]) -> None:
-        self._role_of: dict[str, Role] = {seat.instance: seat.role for seat in seats}
-        self._decoders = {key: Decoder(cls) for key, cls in accepted_by(role).items()}
-        self._role = role
-
-    def decoder(self, sender: str, kind: str) -> Decoder:
-        """The decoder of `kind` from `sender`; raises DecodeError when it may not send that here."""
-        sender_role = self._role_of.get(sender)
-        if sender_role is None:
-            raise DecodeError(kind, f"sender {sender!r} has no seat in this run")
-        decoder = self._decoders.get((sender_role, kind))
-        if decoder is None:
-            raise DecodeError(kind, f"the topology has no row ({sender_role}, {kind}, {self._role})")
-        return decoder
 
 
 class Intake:
@@ -66,13 +34,8 @@ class Intake:
         self, seat: Seat, seats: tuple[Seat, ...], run_folder: Path, refusals: Refusals, log: ActorLog
     ) -> None:
         self._payloads = PayloadStore(run_folder)
-        senders = {row_role for (row_role, _), cls in accepted_by(seat.role).items() if cls not in CONTROL}
         self.cursors: dict[str, Cursor] = {}
-        self.streams = {
-            other.instance: SenderStream(run_folder, other.instance, seat.instance, self._payloads)
-            for other in seats
-            if other.role in senders
-        }
+        self.streams = streams_to(seat, seats, run_folder, self._payloads)
         self.received = 0
         self.recovered = 0
         self.duplicates = 0
@@ -179,25 +142,7 @@ class Intake:
             self._log.error(f"messages of {sender} after {tuple(cursor)} up to {tuple(item.predecessor)} are lost")
         self.recovered += 1
         self.cursors[sender] = Cursor(item.ref.epoch, item.ref.seq)
-        return self._judge(item)
-
-    def _judge(self, item: Journalled) -> Accepted:
-        try:
-            decoder = self._admission.decoder(item.ref.sender, item.kind)
-            return Received(item.ref, decoder.decode(item.body, item.payloads, item.version))
-        except DecodeError as error:
-            return RefusedBody(item.ref, item.kind, error.reason)
-
-    def read_back(self, sender: str, wanted: Cursor) -> Accepted:
-        """The message at `wanted`, which the own journal names as the next input from `sender`. Raises JournalError."""
-        stream = self.streams.get(sender)
-        if stream is not None:
-            self.look_back(sender)
-            for item in self._backlogs.get(sender, ()):
-                if isinstance(item, Journalled) and item.ref[1:] == wanted:
-                    self.cursors[sender] = wanted
-                    return self._judge(item)
-        raise JournalError(f"input {sender}/{wanted.epoch}/{wanted.seq} is no longer in the journal of {sender}")
+        return self._admission.judge(item)
 
     def close(self) -> None:
         """Close all journals."""

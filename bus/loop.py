@@ -10,22 +10,23 @@ import gc
 import math
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from bus.actor_log import ActorLog
-from bus.core import Actor, Fired, Input, Outcome, Received, Started, StepPosition, StoreFullError
+from bus.core import Actor, Cursor, Fired, Input, Outcome, Received, Started, StepPosition, StoreFullError
 from bus.envelope import Place, encode_envelope, envelope_of
 from bus.errors import JournalFullError
 from bus.execution import Execution, Step
 from bus.files import write_atomically
 from bus.frame import FrameKind
-from bus.intake import Accepted, Intake, RefusedBody
+from bus.intake import Intake
 from bus.journal import Journal
 from bus.link import Inbox, Outlet
 from bus.payloads import travelling
+from bus.readback import Accepted, Readback, RefusedBody
 from bus.recovery import History, read_history
 from bus.refusals import Refusals
 from bus.reporting import Reporter
@@ -112,15 +113,18 @@ class ActorLoop:
 
     def _restore(self, history: History) -> int:
         repeating = Execution(self.actor, self.seat, self.seats, Numbering(self.epoch))
-        restoration = Restoration(repeating, self.intake, self.log)
-        repeated = restoration.run(history, self._finish_repeated)
+        readback = Readback(self.seat, self.seats, self.journal.folder.parent)
+        restoration = Restoration(repeating, readback, self.log)
+        repeated = restoration.run(history, lambda step, at: self._finish_repeated(step, at, readback.cursors))
+        self.intake.restore(readback.cursors)
+        readback.close()
         if restoration.divergences:
             self.refusals.add(self.seat.instance, "journal", f"{restoration.divergences} repeated steps diverged")
         return repeated
 
-    def _finish_repeated(self, step: Step, position: StepPosition) -> None:
+    def _finish_repeated(self, step: Step, position: StepPosition, cursors: Mapping[str, Cursor]) -> None:
         if self.actor.store is not None:
-            self.actor.store.commit(position, self.intake.cursors)
+            self.actor.store.commit(position, cursors)
         self._carry_out(step.outcome)
 
     def run(self) -> None:

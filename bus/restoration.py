@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bus.actor_log import ActorLog
-from bus.core import Cursor, Fired, Input, MessageRef, Observed, Started, StepPosition
+from bus.core import Fired, Input, MessageRef, Observed, Started, StepPosition
 from bus.errors import JournalError
 from bus.execution import Execution, Step
 from bus.frame import Frame
-from bus.intake import Intake, RefusedBody
+from bus.readback import Readback, RefusedBody
 from bus.recovery import History
 from bus.step import StepRecord, decode_step
 
@@ -26,7 +26,7 @@ class Restoration:
     """Restores one actor from its history."""
 
     execution: Execution
-    intake: Intake
+    readback: Readback
     log: ActorLog
     divergences: int = 0
 
@@ -36,10 +36,10 @@ class Restoration:
         if history.snapshot is not None:
             actor.core.restore(history.snapshot.state)
             begin = history.snapshot_at
-            self.intake.restore(history.snapshot.cursors)
+            self.readback.start_after(history.snapshot.cursors)
         if actor.store is not None:
             begin = actor.store.position() or StepPosition(0, 0)
-            self.intake.restore(actor.store.cursors())
+            self.readback.start_after(actor.store.cursors())
         count = 0
         for position, frame in history.steps_after(begin):
             self._repeat(frame, position, finish)
@@ -65,7 +65,7 @@ class Restoration:
         event: Input
         match record.event:
             case MessageRef() as ref:
-                accepted = self.intake.read_back(ref.sender, Cursor(ref.epoch, ref.seq))
+                accepted = self.readback.read(ref)
                 if isinstance(accepted, RefusedBody):
                     return self.execution.refuse(ref, accepted.reason)
                 event = accepted

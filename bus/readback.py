@@ -1,0 +1,113 @@
+"""What a receiver may decode, and its inputs read back from the journals of those who sent them.
+
+In: the seat of a receiver, the identity of a message that its own journal names as an input. Out: the message,
+decoded and judged as it was then: the same bytes give the same message or the same refusal. Used when an actor
+starts again, and when a run is replayed.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from bus.codec import Decoder
+from bus.core import Cursor, MessageRef, Received
+from bus.errors import DecodeError, MissingInputError
+from bus.payloads import PayloadStore
+from bus.stream import Damage, Journalled, SenderStream
+from bus.topology import CONTROL, accepted_by
+from schemas.manifest import Seat
+from schemas.roles import Role
+
+
+class RefusedBody(NamedTuple):
+    """A message that was really said and whose body is refused: the cursor moves on without it."""
+
+    ref: MessageRef
+    kind: str
+    reason: str
+
+
+Accepted = Received | RefusedBody
+"""What is in its place in the stream of its sender."""
+
+
+class Admission:
+    """Decides by the topology what one receiver may decode at all."""
+
+    def __init__(self, role: Role, seats: tuple[Seat, ...]) -> None:
+        self._role_of: dict[str, Role] = {seat.instance: seat.role for seat in seats}
+        self._decoders = {key: Decoder(cls) for key, cls in accepted_by(role).items()}
+        self._role = role
+
+    def decoder(self, sender: str, kind: str) -> Decoder:
+        """The decoder of `kind` from `sender`; raises DecodeError when it may not send that here."""
+        sender_role = self._role_of.get(sender)
+        if sender_role is None:
+            raise DecodeError(kind, f"sender {sender!r} has no seat in this run")
+        decoder = self._decoders.get((sender_role, kind))
+        if decoder is None:
+            raise DecodeError(kind, f"the topology has no row ({sender_role}, {kind}, {self._role})")
+        return decoder
+
+    def judge(self, item: Journalled) -> Accepted:
+        """The message in `item`, which its sender really said, or why its body is refused."""
+        try:
+            decoder = self.decoder(item.ref.sender, item.kind)
+            return Received(item.ref, decoder.decode(item.body, item.payloads, item.version))
+        except DecodeError as error:
+            return RefusedBody(item.ref, item.kind, error.reason)
+
+
+def streams_to(
+    seat: Seat, seats: tuple[Seat, ...], run_folder: Path, payloads: PayloadStore
+) -> dict[str, SenderStream]:
+    """The journals of everyone who may say something journalled to `seat`, by instance."""
+    senders = {role for (role, _), cls in accepted_by(seat.role).items() if cls not in CONTROL}
+    return {
+        other.instance: SenderStream(run_folder, other.instance, seat.instance, payloads)
+        for other in seats
+        if other.role in senders
+    }
+
+
+class Readback:
+    """Finds the inputs of one actor, in the order in which its journal names them."""
+
+    def __init__(self, seat: Seat, seats: tuple[Seat, ...], run_folder: Path) -> None:
+        self.cursors: dict[str, Cursor] = {}
+        self._payloads = PayloadStore(run_folder)
+        self._streams = streams_to(seat, seats, run_folder, self._payloads)
+        self._admission = Admission(seat.role, seats)
+        self._reading: dict[str, Iterator[Journalled | Damage]] = {}
+
+    def start_after(self, cursors: Mapping[str, Cursor]) -> None:
+        """Begin behind `cursors`."""
+        self.close()
+        self.cursors = dict(cursors)
+
+    def read(self, ref: MessageRef) -> Accepted:
+        """The message `ref`, which is the next input from its sender. Raises MissingInputError."""
+        stream = self._streams.get(ref.sender)
+        if stream is not None:
+            reading = self._reading.get(ref.sender)
+            if reading is None:
+                cursor = self.cursors.get(ref.sender, Cursor(0, 0))
+                reading = self._reading[ref.sender] = stream.after(cursor)
+            for item in reading:
+                if isinstance(item, Damage) or item.ref < ref:
+                    continue
+                if item.ref == ref:
+                    self.cursors[ref.sender] = Cursor(ref.epoch, ref.seq)
+                    return self._admission.judge(item)
+                self._reading[ref.sender] = chain((item,), reading)
+                break
+        name = "/".join(map(str, ref))
+        raise MissingInputError(name, f"it is no longer whole in the journal of {ref.sender}")
+
+    def close(self) -> None:
+        """Let go of all journals."""
+        self._reading.clear()
+        self._payloads.close()
+        for stream in self._streams.values():
+            stream.close()
