@@ -2,7 +2,7 @@
 exit codes.
 
 In: the command line. Out: text or JSON, and an exit code: 0 ok, 1 finding, 2 usage, 3 not running (or given up), 130
-interrupted. A user's mistake is answered by a message, never by a traceback.
+interrupted; `replay` has codes of its own. A user's mistake is answered by a message, never by a traceback.
 """
 
 import importlib
@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "stats": "Show the loop in figures: pool, learner, bias, dreamer.",
     "logs": "Show what the processes logged, merged by time.",
     "restart": "Start one actor afresh while the others run.",
+    "replay": "Prove that each actor of a recorded run decides the same again, byte for byte.",
     "config": "Show the configuration.",
     "validate": "Check the configuration, the pictures and the facts, and name every mistake.",
     "graph": "Draw who may say what to whom.",

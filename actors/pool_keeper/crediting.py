@@ -70,7 +70,7 @@ def _judge(store: PoolStore, batch: FeedbackBatch, step: Step) -> Iterator[Verdi
             yield Verdict("duplicate", record, None)
         else:
             what = (record.entry_id, record.query_id, record.utility, record.contribution)
-            store.insert("feedback", (*what, step.now_ns, learner, batch.batch_id, record.notes))
+            store.insert("feedback", (*what, step.now_ns, learner, batch.batch_id, record.notes, store.run_id))
             yield Verdict("stored", record, None)
 
 

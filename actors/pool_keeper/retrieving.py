@@ -56,7 +56,9 @@ def retrieve(store: PoolStore, query: RetrievalQuery, step: Step) -> Outcome:
         stats=stats_of(query, facts),
     )
     ids = " ".join(fact.id for fact in facts)
-    store.insert("retrievals", (None, query.query_id, step.ref.sender, step.now_ns, answer.pool_sequence, ids))
+    store.insert(
+        "retrievals", (None, query.query_id, step.ref.sender, step.now_ns, answer.pool_sequence, ids, store.run_id)
+    )
     store.count("retrievals")
     store.log("retrieval", _answer_line(store, query, answer, ranking, step))
     outcome.sends.append(Send(answer, to=step.ref.sender))

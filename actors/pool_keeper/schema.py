@@ -49,11 +49,11 @@ TABLES: Final = (
         PRIMARY KEY(parent_id, child_id)) WITHOUT ROWID""",
     """CREATE TABLE retrievals(
         serial INTEGER PRIMARY KEY, query_id TEXT NOT NULL, learner TEXT NOT NULL, ts INTEGER NOT NULL,
-        pool_sequence INTEGER NOT NULL, entry_ids TEXT NOT NULL)""",
+        pool_sequence INTEGER NOT NULL, entry_ids TEXT NOT NULL, run_id TEXT NOT NULL)""",
     "CREATE INDEX retrievals_by_query ON retrievals(query_id, learner)",
     """CREATE TABLE feedback(
         entry_id TEXT NOT NULL, query_id TEXT NOT NULL, utility REAL NOT NULL, contribution REAL NOT NULL,
-        ts INTEGER NOT NULL, learner TEXT NOT NULL, batch_id TEXT NOT NULL, notes TEXT,
+        ts INTEGER NOT NULL, learner TEXT NOT NULL, batch_id TEXT NOT NULL, notes TEXT, run_id TEXT NOT NULL,
         UNIQUE(query_id, entry_id, learner))""",
     """CREATE TABLE bias_profiles(
         profile_id TEXT PRIMARY KEY, ts INTEGER NOT NULL, updated_at INTEGER NOT NULL, run_id TEXT NOT NULL,

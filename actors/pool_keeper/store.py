@@ -9,11 +9,12 @@ runs is welcome.
 
 import errno
 import fcntl
+import hashlib
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,14 @@ CACHE_KIB: Final = 4096
 PUT_PROGRESS: Final = "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?)"
 LOAD_ROWS: Final = 4096
 """Signatures read at a time at start, so that start needs little memory beside the columns."""
+CONTENT: Final = (
+    "SELECT * FROM dreams WHERE run_id = ? ORDER BY sequence",
+    "SELECT query_id, learner, ts, pool_sequence, entry_ids FROM retrievals WHERE run_id = ? ORDER BY serial",
+    "SELECT * FROM feedback WHERE run_id = ? ORDER BY learner, query_id, entry_id",
+    "SELECT * FROM bias_profiles WHERE run_id = ? ORDER BY profile_id",
+    "SELECT run_id, learner, epoch, ts, report_json FROM epochs WHERE run_id = ? ORDER BY serial",
+)
+"""What a run put into the pool, in an order that does not depend on the file."""
 QUIET_S: Final = 2.0
 """The write-ahead log is emptied after so long without a commit."""
 
@@ -305,6 +314,34 @@ class PoolStore:
         if hasattr(self, "_connection"):
             self._connection.close()
         os.close(self._lock)
+
+
+def furnish(source: Path, target: Path, settings: StoreSettings) -> None:
+    """Make a pool under the home `target` that holds what `source` held before the run of `settings`.
+
+    Runs are named by their start, so that earlier ones sort before. A source without a pool gives an empty one.
+    """
+    PoolStore(target, settings).close()
+    if not (source / POOL_FILE).is_file():
+        return
+    with closing(sqlite3.connect(target / POOL_FILE, isolation_level=None)) as connection:
+        connection.execute("ATTACH DATABASE ? AS source", (f"file:{source / POOL_FILE}?mode=ro",))
+        before = "SELECT sequence FROM source.dreams WHERE run_id < ?"
+        connection.execute("BEGIN")
+        for table in ("dreams", "signatures"):
+            copy = f"INSERT INTO {table} SELECT * FROM source.{table} WHERE sequence IN ({before})"  # noqa: S608
+            connection.execute(copy, (settings.run_id,))
+        connection.execute("COMMIT")
+
+
+def content_digest(home: Path, run_id: str) -> str:
+    """SHA-256 over all that a run put into the pool under `home`, whatever the file looks like; blobs by content."""
+    digest = hashlib.sha256()
+    with closing(sqlite3.connect(f"file:{home / POOL_FILE}?mode=ro", uri=True)) as connection:
+        for sql in CONTENT:
+            for row in connection.execute(sql, (run_id,)):
+                digest.update(repr(row).encode())
+    return digest.hexdigest()
 
 
 def _numbers(kind: str, numbers: Mapping[str, int] | Mapping[LogName, int]) -> Iterator[Row]:
