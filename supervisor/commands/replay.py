@@ -4,7 +4,41 @@ import json
 
 import click
 
-if TYPE_CHECKING:
+from supervisor.home import Home
+from supervisor.options import home_option, json_option
+
+
+@click.command()
+@click.argument("run", default="latest")
+@click.option("--actor", "actors", multiple=True, metavar="NAME", help="Replay this actor; may be repeated.")
+@click.option("--until", type=click.IntRange(min=1), metavar="STEP", help="Stop after this step of each actor.")
+@click.option("--from-snapshot", is_flag=True, help="Start from the last snapshot that has a step after it.")
+@click.option("--tolerance", metavar="ulp=N", help="Let floats differ by N units in the last place, and say so.")
+@home_option
+@json_option
+@click.pass_context
+def command(  # noqa: PLR0913 - the options of the command
+    context: click.Context,
+    /,
+    home: Home,
+    run: str,
+    actors: tuple[str, ...],
+    until: int | None,
+    from_snapshot: bool,
+    tolerance: str | None,
+    as_json: bool,
+) -> None:
+    """Prove that each actor of RUN decides the same again, byte for byte.
+
+    RUN is a run id, a unique beginning of one, its ordinal, or `latest`. Each actor is built alone in a process of its
+    own and fed what its journal says that it was fed; the learner trains again, the pool-keeper fills a fresh
+    database. Exit code 0: identical; 4: diverged; 3: the log is damaged; 5: not replayable here.
+
+    \b
+    Examples:
+      supervisor replay
+      supervisor replay 20261120T081017Z-0001 --actor learner --json
+    """
     from supervisor.replay_report import Wanted, draw_replay, replay_run
 
     wanted = Wanted(actors, until, from_snapshot, _ulps(tolerance))
