@@ -17,7 +17,7 @@ from supervisor.options import home_option, json_option
 @home_option
 @json_option
 @click.pass_context
-def command(  # noqa: PLR0913 - the options of the command
+def command(  # noqa: PLR0913, PLR0917 - the options of the command
     context: click.Context,
     /,
     home: Home,

@@ -1,19 +1,30 @@
 """Fakes for the bus: a manifest, a talker and a listener."""
 
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bus.actor_log import ActorLog
 from bus.core import Actor, Fired, Input, Outcome, Received, Send, SetTimer, Started
+from bus.intake import Intake
+from bus.journal import Journal, SegmentLimits
+from bus.link import Inbox, Outlet, make_context
+from bus.loop import ActorLoop
 from bus.randomness import RandomSource
+from bus.recovery import read_history
+from bus.refusals import Refusals
 from schemas.dreams import DreamEntry
 from schemas.ids import derived_id
 from schemas.manifest import Seat
 from schemas.retrieval import PoolStats, PoolStatsRequest
 from schemas.tensor import encode
+
+PATIENCE_TURNS = 400
 
 SEATS = (
     Seat(instance="dreamer", role="dreamer"),
@@ -86,6 +97,67 @@ class Answerer:
 
     def figures(self) -> dict[str, int]:
         return {"seen": len(self.seen)}
+
+
+class Stage:
+    """A runtime folder, a run folder and the loops that play in them."""
+
+    def __init__(self, home: Path, seats: tuple[Seat, ...]) -> None:
+        self.home = home
+        self.seats = seats
+        self.runtime = Path(tempfile.mkdtemp(prefix="oneiros-"))
+        self.run_folder = home / "journal" / "run"
+        self.context = make_context()
+        self.loops: list[ActorLoop] = []
+
+    def enter(self, instance: str, build: Callable[[], Actor], epoch: int = 1) -> ActorLoop:
+        seat = next(seat for seat in self.seats if seat.instance == instance)
+        log = ActorLog(instance)
+        refusals = Refusals(self.home / "logs" / "refusals", instance)
+        history = read_history(self.run_folder / instance)
+        loop = ActorLoop(
+            seat=seat,
+            seats=self.seats,
+            home=self.home,
+            epoch=epoch,
+            build=build,
+            inbox=Inbox(self.context, self.runtime, instance),
+            outlet=Outlet(self.context, self.runtime, [s.instance for s in self.seats] + ["supervisor"]),
+            intake=Intake(seat, self.seats, self.run_folder, refusals, log),
+            journal=Journal(history.folder, {}, epoch, "process", SegmentLimits(1 << 20, 1 << 60)),
+            refusals=refusals,
+            log=log,
+        )
+        loop.resume(history)
+        self.loops.append(loop)
+        return loop
+
+    def kill(self, loop: ActorLoop) -> None:
+        """Leave without an ordered stop: nothing more is written."""
+        self.loops.remove(loop)
+        loop.close(0)
+
+    def play(self, until: Callable[[], bool]) -> None:
+        for _ in range(PATIENCE_TURNS):
+            for loop in self.loops:
+                loop.inbox.wait(1)
+                loop.turn()
+            if until():
+                return
+        raise AssertionError("it did not come to that")
+
+    def close(self) -> None:
+        for loop in list(self.loops):
+            self.kill(loop)
+        self.context.destroy(linger=0)
+        shutil.rmtree(self.runtime)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, seats: tuple[Seat, ...]) -> Iterator[Stage]:
+    stage = Stage(tmp_path, seats)
+    yield stage
+    stage.close()
 
 
 @pytest.fixture

@@ -1,24 +1,15 @@
 """The loop of an actor over real sockets and journals: exactly once, in order, after any kind of loss."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from bus.actor_log import ActorLog
 from bus.codec import encode_body
 from bus.core import Actor, Outcome, Send, Started
 from bus.envelope import Envelope, encode_envelope
 from bus.execution import Execution, UndeclaredMessageError
-from bus.intake import Intake
-from bus.journal import Journal, SegmentLimits
-from bus.link import Inbox, Outlet, make_context
-from bus.loop import ActorLoop
+from bus.link import Outlet
 from bus.randomness import RandomSource
-from bus.recovery import read_history
-from bus.refusals import Refusals
 from bus.step import Numbering
 from bus.topology import TOPOLOGY
 from schemas.base import Message
@@ -26,72 +17,9 @@ from schemas.dreams import DreamEntry
 from schemas.manifest import Seat
 from schemas.retrieval import PoolStatsRequest
 
-PATIENCE_TURNS = 400
-
-
-class Stage:
-    """A runtime folder, a run folder and the loops that play in them."""
-
-    def __init__(self, home: Path, seats: tuple[Seat, ...]) -> None:
-        self.home = home
-        self.seats = seats
-        self.runtime = Path(tempfile.mkdtemp(prefix="oneiros-"))
-        self.run_folder = home / "journal" / "run"
-        self.context = make_context()
-        self.loops: list[ActorLoop] = []
-
-    def enter(self, instance: str, build: Callable[[], Actor], epoch: int = 1) -> ActorLoop:
-        seat = next(seat for seat in self.seats if seat.instance == instance)
-        log = ActorLog(instance)
-        refusals = Refusals(self.home / "logs" / "refusals", instance)
-        history = read_history(self.run_folder / instance)
-        loop = ActorLoop(
-            seat=seat,
-            seats=self.seats,
-            home=self.home,
-            epoch=epoch,
-            build=build,
-            inbox=Inbox(self.context, self.runtime, instance),
-            outlet=Outlet(self.context, self.runtime, [s.instance for s in self.seats] + ["supervisor"]),
-            intake=Intake(seat, self.seats, self.run_folder, refusals, log),
-            journal=Journal(history.folder, {}, epoch, "process", SegmentLimits(1 << 20, 1 << 60)),
-            refusals=refusals,
-            log=log,
-        )
-        loop.resume(history)
-        self.loops.append(loop)
-        return loop
-
-    def kill(self, loop: ActorLoop) -> None:
-        """Leave without an ordered stop: nothing more is written."""
-        self.loops.remove(loop)
-        loop.close(0)
-
-    def play(self, until: Callable[[], bool]) -> None:
-        for _ in range(PATIENCE_TURNS):
-            for loop in self.loops:
-                loop.inbox.wait(1)
-                loop.turn()
-            if until():
-                return
-        raise AssertionError("it did not come to that")
-
-    def close(self) -> None:
-        for loop in list(self.loops):
-            self.kill(loop)
-        self.context.destroy(linger=0)
-        shutil.rmtree(self.runtime)
-
-
-@pytest.fixture
-def stage(tmp_path: Path, seats: tuple[Seat, ...]) -> Iterator[Stage]:
-    stage = Stage(tmp_path, seats)
-    yield stage
-    stage.close()
-
 
 def test_every_request_is_answered_once_and_in_order(
-    stage: Stage, talker: Callable[[], Actor], answerer: Callable[[], Actor]
+    stage, talker: Callable[[], Actor], answerer: Callable[[], Actor]
 ) -> None:
     keeper = stage.enter("pool-keeper", answerer)
     learner = stage.enter("learner", talker)
@@ -103,7 +31,7 @@ def test_every_request_is_answered_once_and_in_order(
 
 
 def test_what_was_said_before_the_receiver_came_is_read_from_the_journal(
-    stage: Stage, talker: Callable[[], Actor], answerer: Callable[[], Actor]
+    stage, talker: Callable[[], Actor], answerer: Callable[[], Actor]
 ) -> None:
     learner = stage.enter("learner", talker)
     stage.play(lambda: learner.actor.core.asked >= 30)
@@ -117,7 +45,7 @@ def test_what_was_said_before_the_receiver_came_is_read_from_the_journal(
 
 @pytest.mark.parametrize("victim", ["learner", "pool-keeper"])
 def test_a_killed_actor_comes_back_and_nothing_is_lost_or_doubled(
-    stage: Stage, talker: Callable[[], Actor], answerer: Callable[[], Actor], victim: str
+    stage, talker: Callable[[], Actor], answerer: Callable[[], Actor], victim: str
 ) -> None:
     builds = {"learner": talker, "pool-keeper": answerer}
     playing = {name: stage.enter(name, build) for name, build in builds.items()}
@@ -136,9 +64,7 @@ def test_a_killed_actor_comes_back_and_nothing_is_lost_or_doubled(
     assert seen == list(range(1, len(seen) + 1))
 
 
-def test_a_full_send_queue_loses_nothing(
-    stage: Stage, answerer: Callable[[], Actor], talker: Callable[[], Actor]
-) -> None:
+def test_a_full_send_queue_loses_nothing(stage, answerer: Callable[[], Actor], talker: Callable[[], Actor]) -> None:
     learner = stage.enter("learner", talker)
     learner.actor.core.burst = 500
     keeper = stage.enter("pool-keeper", answerer)
@@ -154,7 +80,7 @@ def forged(sender: str, message: Message, seq: int = 1) -> tuple[bytes, bytes]:
 
 
 def test_what_the_topology_does_not_name_is_refused_and_counted(
-    stage: Stage, answerer: Callable[[], Actor], dream: DreamEntry
+    stage, answerer: Callable[[], Actor], dream: DreamEntry
 ) -> None:
     keeper = stage.enter("pool-keeper", answerer)
     outlet = Outlet(stage.context, stage.runtime, ["pool-keeper"])
@@ -177,7 +103,7 @@ def test_what_the_topology_does_not_name_is_refused_and_counted(
     assert (stage.home / "logs" / "refusals" / "pool-keeper.jsonl").read_text().count("\n") == len(wrong)
 
 
-def test_a_bad_body_moves_no_cursor(stage: Stage, answerer: Callable[[], Actor], talker: Callable[[], Actor]) -> None:
+def test_a_bad_body_moves_no_cursor(stage, answerer: Callable[[], Actor], talker: Callable[[], Actor]) -> None:
     keeper = stage.enter("pool-keeper", answerer)
     outlet = Outlet(stage.context, stage.runtime, ["pool-keeper"])
     head, body = forged("learner", PoolStatsRequest(request=1))
