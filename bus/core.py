@@ -107,6 +107,11 @@ class Outcome:
     refusal: str | None = None
     """Why the input was refused; the host counts it, writes it to the refusals file and shows it in `status`."""
 
+    @property
+    def has_consequences(self) -> bool:
+        """Whether the host has anything to do beside sending."""
+        return bool(self.timers or self.effects or self.notes)
+
 
 Scalar = float | int | str | None
 

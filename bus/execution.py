@@ -8,9 +8,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from bus.core import Actor, Input, Outcome, Send
+from bus.core import Actor, Input, Outcome, Received, Send
 from bus.errors import BusError
-from bus.step import Numbering, Outgoing, RecordedInput, StepRecord, recorded_input
+from bus.randomness import UNTOUCHED
+from bus.step import Numbering, Outgoing, RecordedInput, StepRecord
 from bus.topology import receivers_of
 from schemas.base import Message
 from schemas.manifest import Seat
@@ -43,11 +44,12 @@ class Execution:
         outcome = self.actor.core.handle(event, now_ns)
         outgoing = tuple(out for send in outcome.sends for out in self._address(send)) if outcome.sends else ()
         digest = self.actor.randomness.take_digest()
-        return Step(StepRecord(recorded_input(event), digest, outgoing, outcome.refusal), outcome)
+        recorded = event.ref if isinstance(event, Received) else event
+        return Step(StepRecord(recorded, digest, outgoing, outcome.refusal), outcome)
 
     def refuse(self, event: RecordedInput, reason: str) -> Step:
         """The step of a message whose body is refused: the cursor moves on, the core never sees it."""
-        return Step(StepRecord(event, bytes(8), (), reason), Outcome(refusal=reason))
+        return Step(StepRecord(event, UNTOUCHED, (), reason), Outcome(refusal=reason))
 
     def _address(self, send: Send) -> list[Outgoing]:
         allowed = self._receivers(type(send.message))

@@ -115,8 +115,8 @@ def frame_buffers(
     """The buffers of one frame for a gathered write, their total size, and the checksum."""
     checksum = zlib.crc32(body, zlib.crc32(_TAIL.pack(step, wall_ns), kind))
     if not payloads:
-        header = _FRAME.pack(MARK, kind, 0, len(body), 0, checksum, step, wall_ns)
-        return [header, body], len(header) + len(body), checksum
+        whole = _FRAME.pack(MARK, kind, 0, len(body), 0, checksum, step, wall_ns) + body
+        return [whole], len(whole), checksum
     payload = payloads[0] if len(payloads) == 1 else b"".join(payloads)
     checksum = zlib.crc32(fold(payload), checksum)
     header = _FRAME.pack(MARK, kind, 0, len(body), len(payload), checksum, step, wall_ns)

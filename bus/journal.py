@@ -85,6 +85,11 @@ class Journal:
         self._pending_frames.append((checksum, step))
         return offset
 
+    @property
+    def has_pending(self) -> bool:
+        """Whether frames wait for a `flush`."""
+        return bool(self._pending)
+
     def flush(self) -> None:
         """Write all gathered frames at once. Raises JournalFullError with none written and all still gathered."""
         if not self._pending:

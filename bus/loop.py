@@ -141,12 +141,13 @@ class ActorLoop:
 
     def turn(self) -> None:
         """One turn of the loop: a batch of messages, the timers that are due, and the upkeep of idle moments."""
+        began = self._clock()
         queued = self._take_messages()
         if self.intake.has_backlog:
             queued += self._take_backlog()
         self._fire_timers()
-        if self._batch:
-            self._finish_batch()
+        self._work_s += self._clock() - began
+        self._finish_batch()
         now = time.monotonic()
         if now >= self._look_back_at + (BUSY_LOOK_BACK_S if queued else 0.0):
             self._look_back_at = now + IDLE_LOOK_BACK_S
@@ -225,14 +226,12 @@ class ActorLoop:
     def _handle(self, event: Input) -> Outcome:
         self._event = event
         now_ns = time.time_ns()
-        began = self._clock()
         while True:
             try:
                 step = self._execution.handle(event, now_ns)
                 break
             except StoreFullError as error:
                 self._start_over(error)
-        self._work_s += self._clock() - began
         self._keep(step, now_ns)
         return step.outcome
 
@@ -240,7 +239,8 @@ class ActorLoop:
         self.step += 1
         body, payloads = encode_step(step.record)
         offset = self.journal.add(FrameKind.STEP, self.step, now_ns, body, payloads)
-        self._batch.append((step, now_ns, offset))
+        if step.record.outgoing or step.outcome.has_consequences:
+            self._batch.append((step, now_ns, offset))
 
     def _fire_timers(self) -> None:
         if not self._timers:
@@ -255,7 +255,7 @@ class ActorLoop:
 
     def _finish_batch(self) -> None:
         """Journal, commit, then let everything of the batch out."""
-        if not self._batch:
+        if not self.journal.has_pending:
             return
         self._flush()
         self._commit()

@@ -6,10 +6,14 @@ the last step, which the journal records.
 """
 
 import hashlib
+from typing import Final
 
 import numpy as np
 
 from schemas.ids import derived_id
+
+UNTOUCHED: Final = bytes(8)
+"""The digest over no key."""
 
 
 class RandomSource:
@@ -17,7 +21,7 @@ class RandomSource:
 
     def __init__(self, seed: int, ordinal: int, instance: str) -> None:
         self._root = f"oneiros/{seed}/{ordinal}/{instance}"
-        self._digest = bytes(8)
+        self._digest = UNTOUCHED
 
     def at(self, purpose: str, counter: int) -> np.random.Generator:
         """The generator of `purpose` at `counter`; the same key always gives the same stream from its beginning."""
@@ -31,5 +35,5 @@ class RandomSource:
 
     def take_digest(self) -> bytes:
         """Eight bytes over the keys handed out since the last call; zeros for none."""
-        digest, self._digest = self._digest, bytes(8)
+        digest, self._digest = self._digest, UNTOUCHED
         return digest

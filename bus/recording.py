@@ -5,14 +5,14 @@ fault. It reads a run that is still being written as well, as far as it is whole
 is said.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from bus.codec import BytesLike, decode_body
 from bus.core import Cursor, MessageRef
-from bus.errors import DecodeError
+from bus.errors import DecodeError, JournalError
 from bus.frame import Fault, Frame, FrameKind
 from bus.payloads import PayloadStore
 from bus.recovery import frames_of
@@ -21,6 +21,10 @@ from bus.step import Outgoing, StepRecord, decode_step
 from bus.stream import Damage
 from schemas.base import Message
 from schemas.catalogue import CATALOGUE
+
+
+def _nobody(_size_bytes: int) -> None:
+    """Nobody watches the reading."""
 
 
 class RecordedStep(NamedTuple):
@@ -60,6 +64,8 @@ class Recording:
     """The journals of one run."""
 
     folder: Path
+    watch: Callable[[int], None] = _nobody
+    """Called with the bytes of each frame and fault that was read."""
 
     def __post_init__(self) -> None:
         self._payloads = PayloadStore(self.folder)
@@ -74,11 +80,16 @@ class Recording:
         """The segments of `actor`, oldest first."""
         return list_segments(self.folder / actor)
 
+    def size_bytes(self) -> int:
+        """Bytes of all segments of the run now."""
+        return sum(path.stat().st_size for actor in self.actors() for _, path in self.segments(actor))
+
     def frames(self, actor: str) -> Iterator[tuple[SegmentName, Path, Frame | Fault]]:
         """All frames and faults of `actor`, oldest first."""
         for name, path in self.segments(actor):
             for item in frames_of(path):
                 yield name, path, item
+                self.watch(item.size if isinstance(item, Fault) else item.end - item.offset)
 
     def steps(self, actor: str) -> Iterator[RecordedStep | Damage]:
         """All steps of `actor`; a torn tail of its last segment ends them without a word."""
@@ -88,7 +99,11 @@ class Recording:
                 if not (item.is_torn and last == [(name, path)]):
                     yield Damage(path.name, item.offset, item.size, item.reason)
             elif item.kind is FrameKind.STEP:
-                record = decode_step(item)
+                try:
+                    record = decode_step(item)
+                except JournalError as error:
+                    yield Damage(path.name, item.offset, item.end - item.offset, str(error))
+                    continue
                 yield RecordedStep(actor, name.epoch, item.step, item.wall_ns, record, path.name, item.offset)
 
     def messages(self, actor: str) -> Iterator[RecordedMessage | Damage]:
@@ -108,6 +123,10 @@ class Recording:
     def payloads(self, message: RecordedMessage) -> tuple[BytesLike, ...]:
         """The payloads of `message`, those named by origin included; raises MissingInputError."""
         return self._payloads.complete(message.outgoing)
+
+    def close(self) -> None:
+        """Let go of the segment that was opened last."""
+        self._payloads.close()
 
     def decode(self, message: RecordedMessage) -> Message:
         """The message itself; raises DecodeError or MissingInputError."""

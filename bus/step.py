@@ -8,7 +8,7 @@ is stored by reference too.
 from typing import Any, NamedTuple
 
 from bus.codec import BytesLike, encode_body, pack, payloads_of, unpack
-from bus.core import Cursor, Fired, Input, MessageRef, Observed, Received, Started
+from bus.core import Cursor, Fired, MessageRef, Observed, Started
 from bus.errors import DecodeError, JournalError
 from bus.frame import Frame
 from schemas.base import Message
@@ -82,11 +82,6 @@ class Numbering:
         origins = origins or (None,) * len(payloads)
         body = encode_body(message)
         return Outgoing(receiver, message.kind, message.version, self.last_seq, predecessor, body, payloads, origins)
-
-
-def recorded_input(event: Input) -> RecordedInput:
-    """The journalled form of `event`."""
-    return event.ref if isinstance(event, Received) else event
 
 
 def encode_step(record: StepRecord) -> tuple[bytes, tuple[BytesLike, ...]]:
