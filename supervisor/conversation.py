@@ -13,7 +13,7 @@ from bus.codec import BytesLike
 from bus.core import Cursor, MessageRef
 from bus.payloads import PayloadStore
 from bus.segment import list_segments
-from bus.skimming import JournalSkim, SkimmedMessage, SkimmedStep
+from bus.skimming import JournalSkim, SkimmedMessage, SkimmedStep, begun_ns
 from bus.stream import Damage
 
 
@@ -27,7 +27,9 @@ class Conversation:
         self._since_ns = since_ns
         self._payloads = PayloadStore(folder)
         self._voices: dict[str, _Voice] = {}
-        self._held: dict[str, MessageRef] = {}
+        self._looks = 0
+        self._held: dict[MessageRef, int] = {}
+        """Messages that were taken and could not be read, and in which look; they are waited for once."""
         self._begin(is_from_now)
 
     @property
@@ -39,14 +41,23 @@ class Conversation:
         """Bytes of all journals of the run now."""
         return sum(path.stat().st_size for actor in self._actors() for _, path in list_segments(self.folder / actor))
 
-    def steps(self) -> Iterator[SkimmedStep]:
-        """All steps that are whole on disk and were not given yet; `damages` grows by what cannot be read."""
+    def began_ns(self) -> int | None:
+        """When the first journal of the run was begun; None before."""
+        firsts = (list_segments(self.folder / actor)[:1] for actor in self._actors())
+        return min((begun_ns(path) for found in firsts for _, path in found), default=None)
+
+    def steps(self, *, is_final: bool = True) -> Iterator[SkimmedStep]:
+        """All steps that are whole on disk and were not given yet; `damages` grows by what cannot be read.
+
+        Unless `is_final`, a step whose message cannot be read yet is kept for the next call.
+        """
+        self._looks += 1
         for actor in self._actors():
             self._voices.setdefault(actor, _Voice(JournalSkim(self.folder, actor), Cursor(0, 0)))
         for voice in self._voices.values():
             voice.look(self.damages)
-        while (voice := self._next()) is not None:
-            step = voice.take(self.damages)
+        while (following := self._next(is_final)) is not None:
+            step = following.take(self.damages)
             if step.wall_ns >= self._since_ns:
                 yield step
 
@@ -76,22 +87,21 @@ class Conversation:
                 skim.start_at(self._since_ns)
             self._voices[actor] = _Voice(skim, None)
 
-    def _next(self) -> "_Voice | None":
-        """Whose step comes next; None when there is none, or all that there is waits for messages still to come."""
-        waiting: list[_Voice] = []
+    def _next(self, is_final: bool) -> "_Voice | None":
+        """Whose step comes next; None when there is none, or when a message that was taken is still to be read."""
         is_news_awaited = False
-        for voice in sorted(self._voices.values(), key=_Voice.time):
+        waiting: list[_Voice] = []
+        for voice in sorted((voice for voice in self._voices.values() if voice.head is not None), key=_Voice.time):
             cause = voice.cause()
             sender = self._voices.get(cause.sender) if cause is not None else None
             if cause is None or sender is None or sender.has_said(cause):
-                if voice.head is not None:
-                    self._held.pop(voice.skim.actor, None)
-                    return voice
-            elif sender.head is None and self._held.get(voice.skim.actor) != cause:
-                self._held[voice.skim.actor] = cause
-                is_news_awaited = True
-            else:
+                return voice
+            if sender.head is not None:
                 waiting.append(voice)
+            elif is_final or self._held.setdefault(cause, self._looks) < self._looks:
+                return voice
+            else:
+                is_news_awaited = True
         return waiting[0] if waiting and not is_news_awaited else None
 
 
@@ -143,13 +153,11 @@ class _Voice:
             damages.append(item)
 
 
-def follow(
-    conversation: Conversation, is_over: Callable[[], bool], pause: Callable[[], None]
-) -> Iterator[SkimmedStep]:
+def follow(conversation: Conversation, is_over: Callable[[], bool], pause: Callable[[], None]) -> Iterator[SkimmedStep]:
     """Every step as it is written, until `is_over`; `pause` is called between two looks."""
     while True:
         is_last = is_over()
-        yield from conversation.steps()
+        yield from conversation.steps(is_final=is_last)
         if is_last:
             return
         pause()

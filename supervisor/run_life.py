@@ -31,8 +31,6 @@ from supervisor.supervision import Duty, Supervision
 FIGURES_PERIOD_S: Final = 5.0
 DISK_PERIOD_S: Final = 2.0
 ROTATION_PERIOD_S: Final = 5.0
-QUIET_BEATS: Final = 2
-"""Heartbeats in a row without waiting input after which a keeper has caught up."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +160,8 @@ class RunLife:
             self.on_settled(self.supervision.failed)
 
     def _has_caught_up(self) -> bool:
-        actors = self.supervision.actors.values()
-        return all(actor.state == "ready" and actor.idle_beats >= QUIET_BEATS for actor in actors)
+        """An actor is ready when it has read the journals of its senders to their ends, and here nobody writes any."""
+        return all(actor.state == "ready" for actor in self.supervision.actors.values())
 
     def _status(self, now_s: float) -> StatusReport:
         session = self._session

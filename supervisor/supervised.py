@@ -43,8 +43,6 @@ class SupervisedActor:
     ready_at_s: float | None = None
     beat_at_s: float | None = None
     step: int = 0
-    idle_beats: int = 0
-    """Heartbeats in a row that found no input waiting."""
     heartbeat: Heartbeat | None = None
     failed: Failed | None = None
     figures: tuple[Figure, ...] = ()
@@ -67,7 +65,6 @@ class SupervisedActor:
         self.state, self.intent, self.reason = "starting", "run", None
         self.start_at_s = self.kill_at_s = self.ready_at_s = self.beat_at_s = None
         self.heartbeat = self.failed = self.exit_status = None
-        self.idle_beats = 0
 
     def heard(self, message: Ready | Heartbeat | Stopped | Failed, now_s: float) -> bool:
         """Take a message of its present process; whether it says that the actor has become ready.
@@ -83,7 +80,6 @@ class SupervisedActor:
             case Heartbeat():
                 self.beat_at_s, self.heartbeat, self.figures = now_s, message, message.figures
                 self.last_refusal = message.last_refusal or self.last_refusal
-                self.idle_beats = self.idle_beats + 1 if message.traffic.queue == 0 else 0
                 return self._became_ready(now_s)
             case Failed():
                 self.failed = message

@@ -63,6 +63,8 @@ FACTS = DreamFacts(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files of the wire anew")
+    parser.addoption("--kills", type=int, default=12, help="random kill -9 over all actors and the supervisor")
+    parser.addoption("--kill-seed", type=int, default=None, help="repeat the moments and victims of an earlier test")
 
 
 @pytest.fixture(scope="session")

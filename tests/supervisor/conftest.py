@@ -97,10 +97,8 @@ class Stage:
         message = Ready(instance=name, epoch=self._epochs[name], pid=1, step=1, recovered_steps=0, cut_bytes=0)
         self.supervision.receive([message], self.now_s)
 
-    def beat(self, name: str, epoch: int | None = None, queue: int = 0, refused: int = 0) -> None:
-        traffic = Traffic(
-            received=1, sent=1, recovered=0, duplicates=0, dropped=0, refused=refused, damaged=0, queue=queue
-        )
+    def beat(self, name: str, epoch: int | None = None, refused: int = 0) -> None:
+        traffic = Traffic(received=1, sent=1, recovered=0, duplicates=0, dropped=0, refused=refused, damaged=0, queue=0)
         epoch = self._epochs[name] if epoch is None else epoch
         beat = Heartbeat(instance=name, epoch=epoch, step=9, traffic=traffic, figures=(), last_refusal=None)
         self.supervision.receive([beat], self.now_s)

@@ -132,11 +132,3 @@ def test_refusals_are_counted_over_all_processes_of_an_actor(running) -> None:
     running.turn()
 
     assert running.actor("learner").refused_before == 3
-
-
-def test_quiet_heartbeats_are_counted_in_a_row(running) -> None:
-    running.beat("pool-keeper", queue=0)
-    running.beat("pool-keeper", queue=4)
-    running.beat("pool-keeper", queue=0)
-
-    assert running.actor("pool-keeper").idle_beats == 1

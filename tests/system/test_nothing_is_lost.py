@@ -4,6 +4,8 @@ import os
 import random
 import signal
 import sqlite3
+import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -54,6 +56,33 @@ def test_kills_of_every_actor_in_turn_lose_and_double_nothing(house, record_prop
     assert sum(rows[name]["restarts"] for name in ACTORS) == KILLS
     house.stop()
 
+    assert_exactly_once(house)
+
+
+def test_random_kills_of_everything_lose_and_double_nothing(house, request: pytest.FixtureRequest) -> None:
+    """Run with `-s --kills 200` for the figures: pytest prints the seed and the seconds of each recovery."""
+    seed = request.config.getoption("--kill-seed") or int.from_bytes(os.urandom(4), "little")
+    kills, moments, recoveries = request.config.getoption("--kills"), random.Random(seed), []
+    supervisor = house.up(*FAST, "--set=supervisor.max_restarts=1000")
+
+    for _ in range(kills):
+        victim = moments.choice((*ACTORS, "supervisor"))
+        dreams = house.figure("pool.dreams_total")
+        began = time.monotonic()
+        if victim == "supervisor":
+            supervisor.kill()
+            supervisor.wait()
+            supervisor = house.up(*FAST, "--set=supervisor.max_restarts=1000")
+        else:
+            os.kill(house.pid(victim), signal.SIGKILL)
+        house.until(lambda: len(house.actors()) == 5 and all(row["state"] == "ready" for row in house.actors()))
+        recoveries.append((time.monotonic() - began, victim))
+        enough = dreams + moments.randrange(1, 8)
+        house.until(lambda enough=enough: house.figure("pool.dreams_total") >= enough)
+    house.stop()
+
+    recoveries.sort()
+    sys.stdout.write(f"\nseed {seed}, {kills} kills, median {recoveries[kills // 2]}, longest {recoveries[-1]}\n")
     assert_exactly_once(house)
 
 
