@@ -4,10 +4,15 @@ In: level, event text, fields. Out: {"ts", "level", "actor", "event", ...}. It n
 output is a file.
 """
 
+import errno
 import json
 import os
 import sys
 from datetime import UTC, datetime
+from typing import Final
+
+NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
+"""A full disk takes the log line, not the actor."""
 
 
 class ActorLog:
@@ -22,7 +27,7 @@ class ActorLog:
         try:
             os.write(sys.stdout.fileno(), (json.dumps({**line, "event": event, **fields}) + "\n").encode())
         except OSError as error:
-            if error.errno != 28:  # a full disk takes the log line, not the actor
+            if error.errno not in NO_SPACE:
                 raise
 
     def debug(self, event: str, **fields: str | float | int | None) -> None:

@@ -16,6 +16,9 @@ from bus.step import Outgoing, RecordedInput
 MAX_ENVELOPE_BYTES: Final = 512
 FIELD_TYPES: Final = (str, int, str, int, int, int, int, int, str, int, int, int, int)
 
+NUMBERS: Final = tuple(at for at, kind in enumerate(FIELD_TYPES) if kind is int)
+MAX_NUMBER: Final = 2**63 - 1
+"""What a store and a file offset can hold."""
 NO_CAUSE: Final = MessageRef("", 0, 0)
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
@@ -89,6 +92,7 @@ def decode_envelope(data: bytes | memoryview) -> Envelope:
     if type(fields) is not tuple or tuple(map(type, fields)) != FIELD_TYPES:
         raise DecodeError("envelope", "not the thirteen fields of an envelope")
     envelope = Envelope._make(fields)
-    if envelope.version < 0 or envelope.epoch < 0 or envelope.seq < 0:
-        raise DecodeError("envelope", "a negative number")
+    for at in NUMBERS:
+        if not 0 <= fields[at] <= MAX_NUMBER:
+            raise DecodeError("envelope", f"number {fields[at]} is not in [0, {MAX_NUMBER}]")
     return envelope

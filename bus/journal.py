@@ -6,6 +6,7 @@ system call at `flush`; a write that the disk takes only in part is cut back to 
 syncs in a thread every 50 ms and survives any kill; `power` syncs before `flush` returns and survives a power cut.
 """
 
+import errno
 import os
 import threading
 import zlib
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from bus.actor_log import NO_SPACE
 from bus.codec import BytesLike, pack
-from bus.errors import JournalFullError
+from bus.errors import JournalError, JournalFullError
 from bus.files import sync_folder
 from bus.frame import FrameKind, encode_head, frame_buffers
 from bus.segment import SegmentName
@@ -60,13 +62,27 @@ class Journal:
         self._syncer = _Syncer() if policy == "process" else None
 
     def begin_segment(self, first_seq: int, wall_ns: int) -> None:
-        """Start the segment whose first message will be `first_seq`; the head repeats the facts of the run."""
+        """Start the segment whose first message will be `first_seq`; the head repeats the facts of the run.
+
+        Raises JournalFullError, with no file left behind.
+        """
         self.first_seq = first_seq
         self._path = self.folder / SegmentName(self._epoch, first_seq).file_name()
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise JournalError(f"cannot make {self._path.name}: {error}") from error
+            raise JournalFullError(self._path, error.strerror or str(error)) from error
         head = encode_head(pack({**self._head, "epoch": self._epoch, "first_seq": first_seq, "wall_ns": wall_ns}))
         self._begun_ns, self._frames, self._last_step, self._chain, self.size_bytes = wall_ns, 0, 0, 0, 0
-        self._write([head], len(head))
+        try:
+            self._write([head], len(head))
+        except JournalError:
+            os.close(self._fd)
+            self._fd = -1
+            self._path.unlink()
+            raise
         if self._syncer is None:
             sync_folder(self.folder)
         else:
@@ -84,6 +100,13 @@ class Journal:
         self._pending_bytes += size
         self._pending_frames.append((checksum, step))
         return offset
+
+    def take_sync_fault(self) -> str | None:
+        """What a sync that failed since the last call said."""
+        if self._syncer is None:
+            return None
+        fault, self._syncer.fault = self._syncer.fault, None
+        return fault
 
     @property
     def has_pending(self) -> bool:
@@ -111,9 +134,11 @@ class Journal:
                 taken = os.writev(self._fd, part)
                 written += taken
                 if taken != expected:
-                    raise OSError(28, "the disk took only part of a frame")  # ENOSPC
+                    raise OSError(errno.ENOSPC, "the disk took only part of a frame")
         except OSError as error:
             os.ftruncate(self._fd, self.size_bytes)
+            if error.errno not in NO_SPACE:
+                raise JournalError(f"cannot append to {self._path.name}: {error}") from error
             raise JournalFullError(self._path, error.strerror or str(error)) from error
         self.size_bytes += size
         if self._syncer is None:
@@ -121,12 +146,13 @@ class Journal:
         else:
             self._syncer.request(self._fd)
 
-    def end_segment(self, wall_ns: int) -> None:
-        """Write the closing frame (count, last step, chain of checksums), and have the file synced and closed."""
-        self.flush()
+    def seal(self, wall_ns: int) -> None:
+        """Gather the closing frame: count, last step, chain of checksums. Everything before it must be flushed."""
         body = pack({"frames": self._frames, "last_step": self._last_step, "chain": self._chain})
         self.add(FrameKind.CLOSE, self._last_step, wall_ns, body)
-        self.flush()
+
+    def end_segment(self) -> None:
+        """Have the sealed and flushed segment synced and closed."""
         if self._syncer is None:
             os.fdatasync(self._fd)
             os.close(self._fd)
@@ -153,6 +179,8 @@ class _Syncer:
         self._retired: list[int] = []
         self._folder: Path | None = None
         self._is_stopping = False
+        self.fault: str | None = None
+        """What the last sync that failed said; the pages stay dirty and the next one tries again."""
         self._thread = threading.Thread(target=self._run, name="journal-sync", daemon=True)
         self._thread.start()
 
@@ -202,7 +230,11 @@ class _Syncer:
             fd = os.dup(self._fd) if self._fd >= 0 else -1
         for ended in (*retired, fd):
             if ended >= 0:
-                os.fdatasync(ended)
-                os.close(ended)
+                try:
+                    os.fdatasync(ended)
+                except OSError as error:
+                    self.fault = str(error)
+                finally:
+                    os.close(ended)
         if folder is not None:
             sync_folder(folder)

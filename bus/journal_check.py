@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from bus.codec import unpack
 from bus.core import Cursor, MessageRef, StepPosition
@@ -22,10 +22,11 @@ from bus.recording import RecordedMessage, RecordedStep, Recording, messages_of
 from bus.recovery import ORIGIN
 from bus.segment import SegmentName, SegmentReader
 from bus.step import Outgoing, StepRecord, decode_step
-from bus.stream import BEGINNING
 from bus.torn import is_torn_frame, is_torn_head
 
-SEQ_BITS = 40
+SEQ_BITS: Final = 40
+BEGINNING: Final = Cursor(0, 0)
+"""Before the first message to a receiver."""
 
 FindingKind = Literal[
     "unreadable", "head", "frame", "closing", "step", "number", "stream", "input", "payload", "content"
@@ -175,6 +176,7 @@ class JournalCheck:
             self._begin_process(head)
         if name.first_seq != self._seq + 1 and self._is_seq_sure:
             self._find(0, 0, "number", f"begins with message {name.first_seq}; message {self._seq} is the last before")
+            self._lose()
         self._seq, self._is_seq_sure = name.first_seq - 1, True
         self._chain = self._last_frame_step = 0
 
@@ -187,6 +189,7 @@ class JournalCheck:
         if before != self._at and (self._is_step_sure or before < self._at):
             text = f"goes on after step {before[1]} of process start {before[0]}, but the journal has"
             self._find(0, 0, "step", f"{text} {self._at.step} of {self._at.epoch} there")
+            self.losses += 1
         self._at, self._is_step_sure = StepPosition(*before), True
 
     def _frame(self, name: SegmentName, frame: Frame) -> None:
@@ -225,6 +228,7 @@ class JournalCheck:
         if frame.step != expected and (self._is_step_sure or frame.step < expected):
             text = f"step {frame.step} stands where {expected} is due"
             self._find(frame.offset, frame.end - frame.offset, "step", text)
+            self._lose()
         self._at, self._is_step_sure = StepPosition(name.epoch, frame.step), True
 
     def _step(self, name: SegmentName, frame: Frame) -> None:
@@ -237,6 +241,10 @@ class JournalCheck:
             return
         verdict.steps += 1
         verdict.messages += len(record.outgoing)
+        held = sum(len(payload) for out in record.outgoing for payload in out.payloads)
+        if held != len(frame.payload):
+            text = f"holds {len(frame.payload)} bytes of payload, its messages have {held}"
+            self._find(frame.offset, frame.end - frame.offset, "frame", text)
         if isinstance(record.event, MessageRef):
             self.taken.setdefault(record.event.sender, array("Q")).append(key_of(record.event))
         for out in record.outgoing:

@@ -5,6 +5,7 @@ Direction is in the socket type. Nothing here waits: queues are bounded, a send 
 in the journal by its receiver. Payloads travel as raw frames, uncopied.
 """
 
+import socket
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ MAX_FRAME_BYTES: Final = 256 * 1024 * 1024
 """A peer that announces a larger frame is cut off by ZeroMQ itself."""
 COPY_BELOW_BYTES: Final = 64 * 1024
 MUTE_S: Final = 0.02
+CLOSING_S: Final = 0.5
 RECONNECT_MS: Final = 10
 RECONNECT_MAX_MS: Final = 200
 MAX_PARTS: Final = MAX_PAYLOADS + 2
@@ -43,6 +45,7 @@ class Inbox:
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], runtime: Path, instance: str) -> None:
         address = inbox_address(runtime, instance)
+        _refuse_if_served(inbox_path(runtime, instance))
         self._socket = context.socket(zmq.PULL)
         self._socket.setsockopt(zmq.RCVHWM, QUEUE_MESSAGES)
         self._socket.setsockopt(zmq.LINGER, 0)
@@ -85,6 +88,23 @@ class Inbox:
         self._socket.close()
 
 
+def _refuse_if_served(path: Path) -> None:
+    """Raise EndpointError when somebody listens at `path`: ZeroMQ would silently take the place over.
+
+    A predecessor that is just closing gets `CLOSING_S` to be gone.
+    """
+    patience = time.monotonic() + CLOSING_S
+    while _is_served(path):
+        if time.monotonic() > patience:
+            raise EndpointError(f"{path} is served by another process; stop it, or use another home")
+        time.sleep(CLOSING_S / 50)
+
+
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 class Outlet:
     """The sending ends of one instance: a socket for each peer, made when first needed."""
 
@@ -103,14 +123,14 @@ class Outlet:
 
     @staticmethod
     def _connect(context: zmq.Context[zmq.Socket[bytes]], address: str, is_awaited: bool) -> zmq.Socket[bytes]:
-        socket = context.socket(zmq.PUSH)
-        socket.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.IMMEDIATE, not is_awaited)
-        socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-        socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
-        socket.connect(address)
-        return socket
+        pipe = context.socket(zmq.PUSH)
+        pipe.setsockopt(zmq.SNDHWM, QUEUE_MESSAGES)
+        pipe.setsockopt(zmq.LINGER, 0)
+        pipe.setsockopt(zmq.IMMEDIATE, not is_awaited)
+        pipe.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+        pipe.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+        pipe.connect(address)
+        return pipe
 
     def send(self, peer: str, envelope: bytes, body: bytes, payloads: Sequence[BytesLike] = ()) -> bool:
         """Hand a message to the socket of `peer`; False when its queue is full or nobody listens.
@@ -121,12 +141,12 @@ class Outlet:
         if self._muted_until[peer] and time.monotonic() < self._muted_until[peer]:
             self.dropped += 1
             return False
-        socket = self._sockets[peer]
+        pipe = self._sockets[peer]
         try:
-            socket.send(envelope, _MORE)
-            socket.send(body, _MORE if payloads else _LAST)
+            pipe.send(envelope, _MORE)
+            pipe.send(body, _MORE if payloads else _LAST)
             for left, payload in enumerate(payloads, 1 - len(payloads)):
-                socket.send(payload, _MORE if left else _LAST, copy=len(payload) < COPY_BELOW_BYTES)
+                pipe.send(payload, _MORE if left else _LAST, copy=len(payload) < COPY_BELOW_BYTES)
         except zmq.Again:
             self.dropped += 1
             self._muted_until[peer] = time.monotonic() + MUTE_S
@@ -137,5 +157,5 @@ class Outlet:
 
     def close(self, linger_ms: int = 0) -> None:
         """Close the sockets, waiting at most `linger_ms` for what is queued."""
-        for socket in self._sockets.values():
-            socket.close(linger=linger_ms)
+        for pipe in self._sockets.values():
+            pipe.close(linger=linger_ms)

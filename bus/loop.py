@@ -12,11 +12,12 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from bus.actor_log import ActorLog
-from bus.core import Actor, Cursor, Fired, Input, Outcome, Received, Started, StepPosition, StoreFullError
+from bus.actor_log import NO_SPACE, ActorLog
+from bus.core import Actor, Cursor, Fired, Input, MessageRef, Outcome, Received, Started, StepPosition, StoreFullError
 from bus.envelope import Place, encode_envelope, envelope_of
 from bus.errors import JournalFullError
 from bus.execution import Execution, Step
@@ -46,6 +47,8 @@ DISK_RETRY_S: Final = 0.5
 COLLECT_AFTER: Final = 20_000
 """New objects after which the collector looks for cycles; what lives at the start is not looked at again."""
 
+T = TypeVar("T")
+
 
 @dataclass
 class ActorLoop:
@@ -72,11 +75,13 @@ class ActorLoop:
     _heartbeat_at: float = 0.0
     _wakers: tuple[socket.socket, ...] = ()
     _event: Input | None = None
+    _is_rewound: bool = False
+    """The store was rebuilt in this turn: inputs in hand are ahead of the cursors that it went back to."""
 
     def __post_init__(self) -> None:
         self.reporter = Reporter(self.seat.instance, self.epoch, self.outlet, self.intake, self.refusals)
         self._numbering = Numbering(self.epoch)
-        self._execution = self._new_execution(self._numbering)
+        self._execution = self._with_space(lambda: self._new_execution(self._numbering))
         self._clock = time.perf_counter
 
     @property
@@ -85,23 +90,21 @@ class ActorLoop:
         return self._execution.actor
 
     def resume(self, history: History) -> None:
-        """Bring the actor to the end of `history`, open a segment, catch up, and say that it is ready."""
+        """Bring the actor to the end of `history`, open a segment, say that it is ready; it catches up as it turns."""
         repeated = self._restore(history)
         for damage in history.damages:
             self.intake.damaged += 1
             self.log.error(f"own journal damaged: {damage.segment} at {damage.offset}: {damage.reason}")
         self._numbering.predecessors = dict(history.predecessors)
         self.step = history.last.step
-        self.journal.begin_segment(1, time.time_ns())
-        self._snapshot()
+        self._timers.clear()
+        self._begin_segment()
         self._handle(Started(self.epoch))
         if history.is_empty:
             for observation in self.actor.observations:
                 self._handle(observation)
         self._finish_batch()
         self.intake.look_back_everywhere()
-        while self._take_backlog():
-            self._finish_batch()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
         self.reporter.ready(self.step, repeated, history.cut_bytes)
@@ -135,7 +138,7 @@ class ActorLoop:
             self.turn()
         self._drain()
         self._snapshot()
-        self.journal.end_segment(time.time_ns())
+        self._end_segment()
         self._heartbeat()
         self.reporter.stopped(self.step)
 
@@ -146,6 +149,7 @@ class ActorLoop:
         if self.intake.has_backlog:
             queued += self._take_backlog()
         self._fire_timers()
+        self._is_rewound = False
         self._work_s += self._clock() - began
         self._finish_batch()
         now = time.monotonic()
@@ -237,6 +241,8 @@ class ActorLoop:
 
     def _keep(self, step: Step, now_ns: int) -> None:
         self.step += 1
+        if self._is_rewound and isinstance(step.record.event, MessageRef):
+            self.intake.cursors[step.record.event.sender] = Cursor(step.record.event.epoch, step.record.event.seq)
         body, payloads = encode_step(step.record)
         offset = self.journal.add(FrameKind.STEP, self.step, now_ns, body, payloads)
         if step.record.outgoing or step.outcome.has_consequences:
@@ -275,12 +281,16 @@ class ActorLoop:
             self.outlet.send(out.receiver, encode_envelope(envelope), out.body, travelling(out.payloads))
 
     def _flush(self) -> None:
+        self._with_space(self.journal.flush)
+
+    def _with_space(self, write: Callable[[], T]) -> T:
+        """Do `write`, waiting for disk space as long as it takes; when stopping, fail instead of waiting."""
         while True:
             try:
-                self.journal.flush()
-                return
-            except JournalFullError as error:
-                if self.is_stopping:
+                return write()
+            except (JournalFullError, StoreFullError, OSError) as error:
+                is_full = not isinstance(error, OSError) or error.errno in NO_SPACE
+                if self.is_stopping or not is_full:
                     raise
                 self._wait_for_space(str(error))
 
@@ -299,6 +309,7 @@ class ActorLoop:
             if self.is_stopping:
                 raise error
             self._wait_for_space(str(error))
+            self._is_rewound = True
             if self.actor.store is not None:
                 self.actor.store.close()
             try:
@@ -309,6 +320,7 @@ class ActorLoop:
                 error = again
 
     def _wait_for_space(self, reason: str) -> None:
+        """Say so, and let some time pass; inputs stay where they are."""
         self.refusals.add(self.seat.instance, "disk", reason)
         self.log.error(f"waiting for disk space: {reason}")
         self._heartbeat()
@@ -318,7 +330,7 @@ class ActorLoop:
         for timer in outcome.timers:
             self._timers[timer.name] = time.monotonic() + timer.delay_s
         for effect in outcome.effects:
-            write_atomically(self.home / effect.path, effect.content)
+            self._with_space(partial(write_atomically, self.home / effect.path, effect.content))
         for note in outcome.notes:
             self.log.write(note.level, note.text)
 
@@ -331,9 +343,20 @@ class ActorLoop:
         self._work_s = 0.0
 
     def _rotate(self) -> None:
-        self.journal.end_segment(time.time_ns())
-        self.journal.begin_segment(self._numbering.last_seq + 1, time.time_ns())
+        """Go on in a new segment, unless nothing was sent from this one: segments are named by what they send."""
+        if self._numbering.last_seq >= self.journal.first_seq:
+            self._end_segment()
+            self._begin_segment()
+
+    def _begin_segment(self) -> None:
+        self._with_space(lambda: self.journal.begin_segment(self._numbering.last_seq + 1, time.time_ns()))
         self._snapshot()
+
+    def _end_segment(self) -> None:
+        self._flush()
+        self.journal.seal(time.time_ns())
+        self._flush()
+        self.journal.end_segment()
 
     def _drain(self) -> None:
         """Take in what the senders have journalled so far, and what that leads to."""
@@ -346,5 +369,8 @@ class ActorLoop:
             self._finish_batch()
 
     def _heartbeat(self, queue: int = 0) -> None:
-        waiting = queue if queue >= BATCH_MESSAGES or self.intake.has_backlog else 0
+        waiting = max(queue, 1) if queue >= BATCH_MESSAGES or self.intake.has_backlog else 0
+        fault = self.journal.take_sync_fault()
+        if fault is not None:
+            self.log.error(f"the journal could not be synced: {fault}; what is unsynced would not survive a power cut")
         self.reporter.heartbeat(self.step, waiting, self.actor.core.figures())

@@ -15,7 +15,7 @@ from bus.core import Cursor, MessageRef, Received
 from bus.errors import DecodeError, MissingInputError
 from bus.payloads import PayloadStore
 from bus.stream import Damage, Journalled, SenderStream
-from bus.topology import CONTROL, accepted_by
+from bus.topology import accepted_by, senders_to
 from schemas.manifest import Seat
 from schemas.roles import Role
 
@@ -63,7 +63,7 @@ def streams_to(
     seat: Seat, seats: tuple[Seat, ...], run_folder: Path, payloads: PayloadStore
 ) -> dict[str, SenderStream]:
     """The journals of everyone who may say something journalled to `seat`, by instance."""
-    senders = {role for (role, _), cls in accepted_by(seat.role).items() if cls not in CONTROL}
+    senders = senders_to(seat.role)
     return {
         other.instance: SenderStream(run_folder, other.instance, seat.instance, payloads)
         for other in seats

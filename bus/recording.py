@@ -59,6 +59,16 @@ class RecordedMessage(NamedTuple):
         return "/".join(map(str, self.ref))
 
 
+def messages_of(step: RecordedStep) -> Iterator[RecordedMessage]:
+    """What the actor said in `step`, in order."""
+    event = step.record.event
+    cause = event if isinstance(event, MessageRef) else None
+    for out in step.record.outgoing:
+        ref = MessageRef(step.actor, step.epoch, out.seq)
+        told = (out.receiver, out.kind, out.version, out.predecessor)
+        yield RecordedMessage(ref, *told, step.wall_ns, cause, step.number, out)
+
+
 @dataclass
 class Recording:
     """The journals of one run."""
@@ -112,13 +122,7 @@ class Recording:
             if isinstance(step, Damage):
                 yield step
                 continue
-            event = step.record.event
-            cause = event if isinstance(event, MessageRef) else None
-            for out in step.record.outgoing:
-                ref = MessageRef(actor, step.epoch, out.seq)
-                yield RecordedMessage(
-                    ref, out.receiver, out.kind, out.version, out.predecessor, step.wall_ns, cause, step.number, out
-                )
+            yield from messages_of(step)
 
     def payloads(self, message: RecordedMessage) -> tuple[BytesLike, ...]:
         """The payloads of `message`, those named by origin included; raises MissingInputError."""

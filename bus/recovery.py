@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from bus.core import Cursor, StepPosition
-from bus.frame import FRAME_HEADER_BYTES, Fault, Frame, FrameKind
-from bus.segment import SegmentName, SegmentReader, list_segments
+from bus.frame import Fault, Frame, FrameKind
+from bus.segment import HEAD_BYTES, SegmentName, SegmentReader, list_segments
 from bus.step import SnapshotRecord, decode_snapshot, decode_step
 from bus.stream import Damage
+from bus.torn import is_torn_head
 
 ORIGIN: Final = StepPosition(0, 0)
 """Before the first step."""
@@ -35,8 +36,8 @@ class History:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the actor has never handled anything in this run."""
-        return self.last == ORIGIN
+        """Whether the actor has handled nothing in this run but, at most, its first start."""
+        return self.last.step <= 1
 
     def steps_after(self, position: StepPosition) -> Iterator[tuple[StepPosition, Frame]]:
         """The STEP frames beyond `position`, oldest first."""
@@ -81,11 +82,10 @@ def _cut_torn_tail(path: Path) -> int:
     """Cut what the last process did not finish writing; the number of bytes cut."""
     reader = SegmentReader(path)
     try:
-        size = reader.size()
-        has_no_frame = reader.head_fault is not None and size <= reader.first_frame + FRAME_HEADER_BYTES
+        size, has_head = reader.size(), reader.head_fault is None
     finally:
         reader.close()
-    if has_no_frame:
+    if not has_head and size <= HEAD_BYTES and is_torn_head(path.read_bytes()):
         path.unlink()
         return size
     for item in frames_of(path):

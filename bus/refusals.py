@@ -46,9 +46,13 @@ class Refusals:
             "count": self.count,
             "left_out_before": self._left_out,
         }
+        try:
+            os.write(self._fd, (json.dumps(line) + "\n").encode())
+        except OSError:
+            self._left_out += 1  # a full disk takes the line, not the actor; the count goes with every heartbeat
+            return
         self._written += 1
         self._left_out = 0
-        os.write(self._fd, (json.dumps(line) + "\n").encode())
 
     def close(self) -> None:
         """Close the file."""

@@ -98,13 +98,17 @@ class SegmentReader:
     def bodies(self, start: int, limit: int) -> Iterator[tuple[int, int, bytes]]:
         """Offset, end and body of the frames from `start`: to find one, not to use it.
 
-        Payloads are not read and checksums not checked. It ends where a header is none or a frame passes `limit`.
+        Payloads are not read and checksums not checked. Bytes that cannot be a frame are passed over.
         """
         offset = start
         while offset + FRAME_HEADER_BYTES <= limit:
             header = parse_header(os.pread(self._fd, FRAME_HEADER_BYTES, offset))
             if header is None or offset + header.size > limit:
-                return
+                fault = self._fault(offset, limit)
+                if fault.is_torn:
+                    return
+                offset += fault.size
+                continue
             body = os.pread(self._fd, header.body_bytes, offset + FRAME_HEADER_BYTES)
             yield offset, offset + header.size, body if header.payload_bytes else b""
             offset += header.size

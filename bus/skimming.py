@@ -96,7 +96,7 @@ class JournalSkim:
         chosen = None
         for name, path in reversed(list_segments(self._folder)):
             chosen = (name, path)
-            if _begun_ns(path) <= wall_ns:
+            if begun_ns(path) <= wall_ns:
                 break
         if chosen is not None:
             self._open(*chosen)
@@ -226,6 +226,16 @@ class JournalSkim:
         return SkimmedMessage(ref, *told, place, item.is_checked)
 
 
+def begun_ns(path: Path) -> int:
+    """When a segment was begun; 0 when its head does not say."""
+    reader = SegmentReader(path)
+    try:
+        begun = reader.head.get("wall_ns", 0)
+        return begun if isinstance(begun, int) else 0
+    finally:
+        reader.close()
+
+
 def _checked(reader: SegmentReader, offset: int, limit: int) -> _Skimmed | Fault:
     """What stands at `offset`, by its checksum."""
     found = next(iter(reader.frames(offset, limit)))
@@ -239,13 +249,3 @@ def _payload_sizes(body: bytes) -> tuple[int, ...]:
     """For each message of a step the payload bytes that its frame holds."""
     _, _, rows, _ = unpack(body)
     return tuple(sum(size for size in held if isinstance(size, int)) for *_, held in rows)
-
-
-def _begun_ns(path: Path) -> int:
-    """When a segment was begun; 0 when its head does not say."""
-    reader = SegmentReader(path)
-    try:
-        begun = reader.head.get("wall_ns", 0)
-        return begun if isinstance(begun, int) else 0
-    finally:
-        reader.close()

@@ -74,6 +74,7 @@ class SenderStream:
 
     def close(self) -> None:
         """Let go of the open segment; the next reading seeks anew."""
+        self._skip = None
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.base import Colour, Count, Digest, Message, Payload, Record, Unit, WallNs
+from schemas.base import Colour, Digest, Message, Payload, Record, Unit, WallNs
 from schemas.ids import UuidText
 from schemas.tensor import Shape
 
@@ -62,11 +62,3 @@ class DreamEntry(DreamFacts, Message):
 
     tensor_blob: Payload
     """The raw buffer under zstd."""
-
-
-class RejectedBySource(Record):
-    """How many dreams of one source the gate let through and held back."""
-
-    source: Source
-    accepted: Count
-    rejected: Count

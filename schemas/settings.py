@@ -46,8 +46,8 @@ class DreamerSettings(Record):
     """Evolution steps of an episode."""
     prior_strength: Unit
     """How far one step moves a dream towards the profile's colour."""
-    max_generation: Annotated[int, Field(ge=0, le=1000)]
-    """Deepest dream that may seed another."""
+    max_generation: Annotated[int, Field(ge=0, le=16)]
+    """Deepest dream that may seed another; a dream is re-made from its ancestors, so depth costs time."""
     memory_dreams: Annotated[int, Field(ge=0, le=100_000)]
     """Own dreams that the dreamer can find again when a profile names them."""
 
@@ -120,6 +120,8 @@ class JournalSettings(Record):
     """`process` survives any kill; `power` syncs before anything is sent."""
     segment_mib: Annotated[int, Field(ge=1, le=4096)]
     segment_hours: Annotated[float, Field(gt=0.0, le=240.0)]
+    keep_days: Annotated[float, Field(ge=0.0, le=36_500.0)]
+    """Age at which `supervisor record prune` deletes the journals of a closed run, days since it was closed."""
 
 
 class SupervisorSettings(Record):

@@ -1,6 +1,6 @@
 """What is known of the death of an actor, as JSON and on one screen.
 
-In: the dead actor, the end of its log, the run. Out: `home/logs/crashes/INSTANCE-eN.json` and a text that names the
+In: the dead actor, the end of its log, the run. Out: `home/logs/crashes/RUN-INSTANCE-eN.json` and a text that names the
 signal or exit status, the step, the input, the last lines, and how often it died lately.
 """
 
@@ -42,7 +42,7 @@ class CrashReport(Record):
     @property
     def file_name(self) -> str:
         """Its file in `home/logs/crashes`."""
-        return f"{self.actor}-e{self.epoch}.json"
+        return f"{self.run_id}-{self.actor}-e{self.epoch}.json"
 
     def to_text(self) -> str:
         """One screen."""

@@ -160,8 +160,9 @@ class RunLife:
             self.on_settled(self.supervision.failed)
 
     def _has_caught_up(self) -> bool:
-        """An actor is ready when it has read the journals of its senders to their ends, and here nobody writes any."""
-        return all(actor.state == "ready" for actor in self.supervision.actors.values())
+        """Whether every actor has read the journals of its senders to their ends; nobody writes any now."""
+        actors = self.supervision.actors.values()
+        return all(a.state == "ready" and a.heartbeat is not None and not a.heartbeat.traffic.queue for a in actors)
 
     def _status(self, now_s: float) -> StatusReport:
         session = self._session

@@ -136,9 +136,9 @@ class Supervision:
                 actor.process.kill_group()
 
     def hold(self, instance: str, reason: str, now_s: float) -> None:
-        """Stop one actor until `release`; nothing happens when it is held already."""
+        """Stop one actor until `release`; nothing happens when it is held already or was given up."""
         actor = self.actors[instance]
-        if actor.held is not None or self.stop_reason is not None:
+        if actor.held is not None or actor.state == "failed" or self.stop_reason is not None:
             return
         actor.held = actor.reason = reason
         actor.start_at_s = None

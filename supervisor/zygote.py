@@ -60,17 +60,19 @@ def _fork(order: dict[str, object], supervisor: int, orders: socket.socket) -> i
     reader, writer = os.pipe()
     middle = os.fork()
     if middle == 0:
-        os.close(reader)
-        own = os.getpid()
-        actor = os.fork()
-        if actor == 0:
-            os.close(writer)
-            orders.close()
-            while os.getppid() == own:
-                os.sched_yield()
-            _become(order, supervisor)
-        os.write(writer, str(actor).encode())
-        os._exit(0)
+        try:
+            os.close(reader)
+            own = os.getpid()
+            actor = os.fork()
+            if actor == 0:
+                os.close(writer)
+                orders.close()
+                while os.getppid() == own:
+                    os.sched_yield()
+                _become(order, supervisor)
+            os.write(writer, str(actor).encode())
+        finally:
+            os._exit(0)
     os.close(writer)
     told = os.read(reader, 32)
     os.close(reader)

@@ -1,7 +1,7 @@
 """From the worth of dreams to the numbers of a profile: pure, bounded, and the same for any order of the feedback.
 
-In: the dreams of the window, the numbers of the profile before, the settings. Out: `ProfileNumbers`. With u the mean
-utility of a dream over its records (seed 000, section 6, steps 1 and 2; design, 5.10):
+In: the dreams of the window, the numbers of the profile before, the settings. Out: `ProfileNumbers`. With u the
+mean utility of a dream over its records (seed 000, section 6, steps 1 and 2; design, 5.10):
 
 - bins: as in `bins`; high bins have a mean above 0.
 - chroma_prior: centroid of the dreams in high bins, weighted by max(u, 0). The hue is the direction of the sum of the
@@ -15,11 +15,11 @@ utility of a dream over its records (seed 000, section 6, steps 1 and 2; design,
   floor + (1 - 4 * floor) * w; a source without dreams counts as 0 and so keeps the floor.
 - exemplars: the dreams with the highest u > 0, ties by id, at most 8, weights relative to the first.
 
-Where nothing helped, a prior keeps its last value (mid-grey at first) with concentration 0, the window is (0, 1), the
-seed weights are uniform, the bins are empty. At last the step is capped: each group of components (colour,
-concentration, window, seed weights, bins) moves from the profile before straight towards its new value, no component
-further than max_step; a straight line keeps sums, order and bounds. The first profile has none before it and is not
-capped.
+Where nothing helped, a prior keeps its last value (mid-grey at first) with concentration 0, the window is (0, 1),
+the seed weights are uniform, the bins stay those of the profile before. At last the step is capped: each group of
+components (colour, concentration, window, seed weights, bins) moves from the profile before straight towards its
+new value, no component further than max_step; a straight line keeps sums, order and bounds. The first profile has
+none before it and is not capped.
 """
 
 import math
@@ -173,9 +173,9 @@ def _capped(previous: ProfileNumbers, wanted: ProfileNumbers, max_step: float) -
 def _capped_bins(
     previous: tuple[BinNumbers, ...], wanted: tuple[BinNumbers, ...], max_step: float
 ) -> tuple[BinNumbers, ...]:
-    """Bins that lost their dreams fade out with a count of 0; from or to no bins at all there is no way between."""
+    """Bins that lost their dreams fade out with a count of 0; while no bin helps, the previous ones stay."""
     if not previous or not wanted:
-        return wanted
+        return wanted or previous
     before = {numbers.bin: numbers.weight for numbers in previous}
     after = {numbers.bin: numbers for numbers in wanted}
     indices = sorted(before | after)

@@ -200,7 +200,10 @@ def test_a_closed_segment_ends_with_its_count_and_chain(run_folder: Path) -> Non
     journal = Journal(run_folder / "learner", {}, 1, "power", LIMITS)
     journal.begin_segment(1, 0)
     journal.add(FrameKind.NOTE, 1, 1, b"one")
-    journal.end_segment(2)
+    journal.flush()
+    journal.seal(2)
+    journal.flush()
+    journal.end_segment()
     journal.close()
 
     kinds = [frame.kind for frame in frames_of(run_folder / "learner") if isinstance(frame, Frame)]

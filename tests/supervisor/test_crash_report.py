@@ -35,14 +35,14 @@ def test_screen_holds_what_a_person_needs_to_know() -> None:
 
     for fact in ("learner", "epoch 3", "SIGSEGV", "loss is NaN", "17", "LearningBatch pool-keeper/1/9", "two"):
         assert fact in text
-    assert "learner-e3.json" in text
+    assert "20300101T000000Z-0001-learner-e3.json" in text
     assert len(text.splitlines()) <= 24
 
 
-def test_file_is_json_and_named_by_actor_and_epoch(tmp_path: Path) -> None:
+def test_file_is_json_and_named_by_run_actor_and_epoch(tmp_path: Path) -> None:
     make_report().write(tmp_path / "crashes")
 
-    found = json.loads((tmp_path / "crashes" / "learner-e3.json").read_text())
+    found = json.loads((tmp_path / "crashes" / "20300101T000000Z-0001-learner-e3.json").read_text())
 
     assert found["ended"] == "killed by SIGSEGV"
     assert found["last_lines"] == ["one", "two"]

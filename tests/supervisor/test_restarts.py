@@ -5,13 +5,22 @@ from supervisor.restarts import RestartHistory, RestartPolicy
 POLICY = RestartPolicy(backoff_first_s=0.2, backoff_max_s=30.0, max_restarts=5, window_s=60.0)
 
 
-def test_death_after_a_healthy_second_restarts_at_once_and_never_counts() -> None:
+def test_death_after_a_healthy_second_restarts_at_once_and_is_not_early() -> None:
     history = RestartHistory(POLICY, "seed")
 
-    delays = [history.record_death(float(second), ready_for_s=1.0) for second in range(100)]
+    delays = [history.record_death(3.0 * number, ready_for_s=1.0) for number in range(100)]
 
     assert set(delays) == {0.0}
-    assert history.in_window(99.0) == 0
+    assert history.in_window(300.0) == 0
+
+
+def test_deaths_without_end_give_up_however_healthy_between() -> None:
+    history = RestartHistory(POLICY, "seed")
+
+    delays = [history.record_death(1.5 * number, ready_for_s=1.2) for number in range(31)]
+
+    assert set(delays[:30]) == {0.0}
+    assert delays[30] is None
 
 
 def test_sixth_early_death_within_the_window_gives_up() -> None:
