@@ -5,7 +5,7 @@ metadata is canonical JSON (sorted keys, no spaces); no wall time is in it, so e
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from actors.dreamer.episode import Grown
@@ -21,6 +21,10 @@ SCHEMA_VERSION: Final = 1
 
 MAX_FACTS: Final = 64
 
+_canonical: Final = json.JSONEncoder(
+    check_circular=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+).encode
+
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
@@ -30,6 +34,19 @@ class RunFacts:
     inputs: InputSet
     seed: int
     ordinal: int
+    metadata_head: str = field(init=False, repr=False, compare=False)
+    """The first members of every dream's metadata, which are the same in the whole run: config and definitions."""
+
+    def __post_init__(self) -> None:
+        head = {
+            "config": {
+                "dreamer": self.settings.dreamer.__dict__,
+                "tensor": self.settings.tensor.__dict__,
+                "layout": "f32 little-endian [rows, cols, layers, rgb]",
+            },
+            "definitions": DEFINITIONS,
+        }
+        object.__setattr__(self, "metadata_head", _canonical(head)[:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,33 +103,23 @@ def finalize_episode(
 
 
 def metadata_of(episode: Episode, run: RunFacts) -> str:
-    """The metadata object as canonical JSON."""
+    """The metadata object as canonical JSON: `metadata_head` and what sorts after it."""
     plan = episode.plan
-    return json.dumps(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "source": plan.source,
-            "parents": [parent.dream_id for parent in episode.parents],
-            "shares": plan.shares,
-            "episode": plan.episode,
-            "seed": {"run": run.seed, "ordinal": run.ordinal},
-            "profile_id": episode.profile_id,
-            "target": plan.target,
-            "entropy_window": plan.window,
-            "operators": episode.grown.operators,
-            "seeded": episode.grown.seeded.detail,
-            "gate": episode.gate,
-            "config": {
-                "dreamer": run.settings.dreamer.__dict__,
-                "tensor": run.settings.tensor.__dict__,
-                "layout": "f32 little-endian [rows, cols, layers, rgb]",
-            },
-            "definitions": DEFINITIONS,
-        },
-        sort_keys=True,
-        separators=(",", ":"),
-        allow_nan=False,
-    )
+    rest = {
+        "schema_version": SCHEMA_VERSION,
+        "source": plan.source,
+        "parents": [parent.dream_id for parent in episode.parents],
+        "shares": plan.shares,
+        "episode": plan.episode,
+        "seed": {"run": run.seed, "ordinal": run.ordinal},
+        "profile_id": episode.profile_id,
+        "target": plan.target,
+        "entropy_window": plan.window,
+        "operators": episode.grown.operators,
+        "seeded": episode.grown.seeded.detail,
+        "gate": episode.gate,
+    }
+    return f"{run.metadata_head},{_canonical(rest)[1:]}"
 
 
 def _ancestor(part: Ancestry, inputs: InputSet) -> Ancestor:

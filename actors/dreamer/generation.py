@@ -86,7 +86,7 @@ class Evolution:
                 applied.append("grain")
             if pull is not None:
                 move_mean(tensor, *pull)
-            np.clip(tensor, 0.0, 1.0, out=tensor)
+            tensor.clip(0.0, 1.0, out=tensor)
         return applied
 
     def apply(self, operator: Operator, tensor: Planar, amount: float, shift: tuple[float, float]) -> None:
@@ -110,16 +110,19 @@ class Evolution:
 
     def smooth(self, tensor: Planar, amount: float) -> None:
         """Move each cell `amount` of the way to the mean of itself and its four neighbours; borders repeat."""
+        cols = tensor.shape[3]
         other = np.multiply(tensor, amount / 5.0, out=self._other)
         np.multiply(tensor, 1.0 - 4.0 * amount / 5.0, out=tensor)
-        tensor[..., 1:, :] += other[..., :-1, :]
-        tensor[..., 0, :] += other[..., 0, :]
-        tensor[..., :-1, :] += other[..., 1:, :]
-        tensor[..., -1, :] += other[..., -1, :]
-        tensor[..., 1:] += other[..., :-1]
-        tensor[..., 0] += other[..., 0]
-        tensor[..., :-1] += other[..., 1:]
-        tensor[..., -1] += other[..., -1]
+        flat, aside = tensor.reshape(-1, copy=False), other.reshape(-1)
+        for border, after, before in (
+            (np.s_[..., 0, :], slice(cols, None), slice(None, -cols)),
+            (np.s_[..., -1, :], slice(None, -cols), slice(cols, None)),
+            (np.s_[..., 0], slice(1, None), slice(None, -1)),
+            (np.s_[..., -1], slice(None, -1), slice(1, None)),
+        ):
+            bordering = tensor[border] + other[border]
+            np.add(flat[after], aside[before], out=flat[after])
+            tensor[border] = bordering
 
     def _excess(self, tensor: Planar, layer: int, window: tuple[float, float]) -> float:
         """How far the entropy of `layer` is above (positive) or below (negative) `window`; 0 inside."""
@@ -127,20 +130,20 @@ class Evolution:
         return max(0.0, entropy - window[1]) + min(0.0, entropy - window[0])
 
     def _shifted(self, tensor: Planar, shift: tuple[float, float], amount: float) -> npt.NDArray[np.float32]:
-        """`amount` times `tensor`, moved around the torus of rows and columns."""
-        rows, cols = tensor.shape[2:]
+        """`amount` times `tensor`, moved around the torus of rows and columns.
+
+        Each plane is moved as one long row; the columns that this carries into a neighbouring row are then laid right.
+        """
+        _, layers, rows, cols = tensor.shape
         down, right = int(shift[0] * rows), int(shift[1] * cols)
-        for to_row, from_row in (
-            (slice(down, None), slice(None, rows - down)),
-            (slice(None, down), slice(-down, None)),
-        ):
-            for to_col, from_col in (
-                (slice(right, None), slice(None, cols - right)),
-                (slice(None, right), slice(-right, None)),
-            ):
-                target = self._other[:, :, to_row, to_col]
-                if target.size:
-                    np.multiply(tensor[:, :, from_row, from_col], amount, out=target)
+        aside = right if 2 * right <= cols else right - cols
+        flat, other = tensor.reshape(3 * layers, -1), self._other.reshape(3 * layers, -1)
+        for to, source in _wrapped((down * cols + aside) % flat.shape[1], flat.shape[1]):
+            np.multiply(flat[:, source], amount, out=other[:, to])
+        if aside:
+            torn, whole = (slice(aside), slice(-aside, None)) if aside > 0 else (slice(aside, None), slice(-aside))
+            for to, source in _wrapped(down, rows):
+                np.multiply(tensor[:, :, source, whole], amount, out=self._other[:, :, to, torn])
         return self._other
 
     def _saturate(self, tensor: Planar, factor: float) -> None:
@@ -159,9 +162,18 @@ class Evolution:
 
 def move_mean(tensor: Planar, target: Rgb, strength: float) -> None:
     """Shift each channel so that its mean moves `strength` of the way to `target`."""
-    for channel, wanted in zip(tensor, target, strict=True):
-        mean = float(channel.sum()) / channel.size
-        np.add(channel, strength * (wanted - mean), out=channel)
+    channels = tensor.reshape(3, -1, copy=False)
+    size = channels.shape[1]
+    sums = np.add.reduce(channels, axis=1).tolist()
+    moves = [strength * (wanted - total / size) for total, wanted in zip(sums, target, strict=True)]
+    np.add(channels, np.array(moves, np.float32)[:, None], out=channels)
+
+
+def _wrapped(move: int, length: int) -> tuple[tuple[slice, slice], ...]:
+    """Where to and where from the parts of a ring of `length` go that moves by `move`, from 0 to `length` - 1."""
+    if move == 0:
+        return ((slice(None), slice(None)),)
+    return (slice(move, None), slice(length - move)), (slice(move), slice(length - move, None))
 
 
 def steered(operator: Operator, excess: float) -> Operator:

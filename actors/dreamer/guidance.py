@@ -53,7 +53,7 @@ def plan_episode(
     rng: np.random.Generator,
 ) -> Plan:
     """Decide on an episode. `servable` holds the sources besides pool that can serve; random always can."""
-    draws = [float(draw) for draw in rng.random(10)]
+    draws = rng.random(10).tolist()
     sources = (*servable, "pool") if exemplars else tuple(servable)
     weights = DEFAULT_WEIGHTS if profile is None else profile.seed_weights
     source = choose_source(weights, sources, draws[0])

@@ -62,20 +62,19 @@ class Meter:
         self._cells = rows * cols
         self._edges = layers * (rows * (cols - 1) + (rows - 1) * cols)
         self._is_even = cols % 2 == 0
-        self._window = np.multiply.outer(_hann(rows), _hann(cols))
-        self._plane = np.empty((3, layers, rows, cols), np.float64)
-        self._spectrum = np.empty((3, layers, rows, cols // 2 + 1), np.complex128)
-        self._power = np.empty(self._spectrum.shape, np.float64)
-        self._logarithm = np.empty(self._spectrum.shape, np.float64)
+        planes = 3 * layers
+        self._window = np.multiply.outer(_hann(rows), _hann(cols)).reshape(-1)
+        self._plane = np.empty((planes, rows, cols), np.float64)
+        self._spectrum = np.empty((planes, rows, cols // 2 + 1), np.complex128)
+        self._terms = np.empty((2, planes, rows, cols // 2 + 1), np.float64)
         self._step = np.empty((3, layers, rows, cols), np.float32)
         self._cell = np.empty((3, layers, rows, cols), np.float32)
 
     def measure(self, tensor: Planar) -> Measures:
         """All figures of `tensor` [3, layers, rows, cols]."""
-        np.copyto(self._plane, tensor)
-        means = self._plane.sum(axis=(2, 3)) / self._cells
-        entropy = round(self._entropy_of_planes(self._plane, means), DECIMALS)
-        red, green, blue = (min(1.0, float(channel.sum()) / channel.size) for channel in means)
+        means, entropy = self._entropy(tensor)
+        layers = tensor.shape[1]
+        red, green, blue = (min(1.0, float(total) / layers) for total in np.add.reduce(means, axis=1))
         return Measures(
             spectral_entropy=entropy,
             coherence=round(1.0 - entropy, DECIMALS),
@@ -85,46 +84,58 @@ class Meter:
 
     def entropy_of_layer(self, tensor: Planar, layer: int) -> float:
         """Spectral entropy of one layer alone: an eighth of the work at eight layers, enough to steer by."""
-        planes = self._plane[:, layer : layer + 1]
-        np.copyto(planes, tensor[:, layer : layer + 1])
-        means = planes.sum(axis=(2, 3)) / self._cells
-        return round(self._entropy_of_planes(planes, means), DECIMALS)
+        return self._entropy(tensor[:, layer : layer + 1])[1]
 
-    def _entropy_of_planes(self, planes: npt.NDArray[np.float64], means: npt.NDArray[np.float64]) -> float:
-        """Mean entropy in [0, 1] of `planes` [3, n, rows, cols], which are overwritten."""
-        layers = planes.shape[1]
-        np.subtract(planes, means[:, :, None, None], out=planes)
-        np.multiply(planes, self._window, out=planes)
-        spectrum = np.fft.rfft2(planes, out=self._spectrum[:, :layers])
-        power, logarithm = self._power[:, :layers], self._logarithm[:, :layers]
-        np.multiply(spectrum.real, spectrum.real, out=power)
-        np.multiply(spectrum.imag, spectrum.imag, out=logarithm)
-        np.add(power, logarithm, out=power)
-        power[:, :, 0, 0] = 0.0
+    def _entropy(self, tensor: Planar) -> tuple[npt.NDArray[np.float64], float]:
+        """Means [3, layers] of the planes of `tensor`, and their mean entropy in [0, 1]."""
+        _, layers, rows, cols = tensor.shape
+        count = 3 * layers
+        planes = self._plane[:count]
+        np.copyto(planes.reshape(tensor.shape), tensor)
+        flat = planes.reshape(count, rows * cols)
+        means = np.add.reduce(flat, axis=1) / self._cells
+        np.subtract(flat, means[:, None], out=flat)
+        np.multiply(flat, self._window, out=flat)
+        spectrum = np.fft.rfft(planes, axis=2, out=self._spectrum[:count])
+        np.fft.fft(spectrum, axis=1, out=spectrum)
+        return means.reshape(3, layers), self._entropy_of_spectra(spectrum)
+
+    def _entropy_of_spectra(self, spectrum: npt.NDArray[np.complex128]) -> float:
+        """Mean entropy in [0, 1] of the half spectra [n, rows, cols // 2 + 1], which are overwritten."""
+        count = len(spectrum)
+        parts, terms = spectrum.view(np.float64), self._terms[:, :count]
+        np.multiply(parts, parts, out=parts)
+        power, logarithm = terms
+        np.add(parts[..., 0::2], parts[..., 1::2], out=power)
+        power[:, 0, 0] = 0.0
         np.add(power, TINY, out=logarithm)
         np.log(logarithm, out=logarithm)
         np.multiply(logarithm, power, out=logarithm)
-        total = self._whole(power)
-        weighted = self._whole(logarithm)
-        has_power = total > NO_POWER * self._cells**2
-        total = np.where(has_power, total, 1.0)
-        entropy = np.where(has_power, np.log(total) - weighted / total, 0.0) / math.log(self._bins)
-        return min(1.0, max(0.0, float(entropy.sum()) / entropy.size))
+        total, weighted = self._whole(terms)
+        lacks_power = total <= NO_POWER * self._cells**2
+        if is_flat := bool(lacks_power.any()):
+            total[lacks_power] = 1.0
+        entropy = np.log(total) - weighted / total
+        if is_flat:
+            entropy[lacks_power] = 0.0
+        entropy /= math.log(self._bins)
+        return round(min(1.0, max(0.0, float(np.add.reduce(entropy)) / count)), DECIMALS)
 
     def _whole(self, half: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Sums [3, n] over the whole spectrum, of which `half` holds the columns that a real field needs."""
-        total: npt.NDArray[np.float64] = 2.0 * half.sum(axis=(2, 3)) - half[..., 0].sum(axis=2)
-        return total - half[..., -1].sum(axis=2) if self._is_even else total
+        """Sums [2, n] over the whole spectra, of which `half` holds the columns that a real field needs."""
+        total: npt.NDArray[np.float64] = 2.0 * np.add.reduce(half, axis=(2, 3)) - np.add.reduce(half[..., 0], axis=2)
+        return total - np.add.reduce(half[..., -1], axis=2) if self._is_even else total
 
     def _energy(self, tensor: Planar) -> float:
-        across = np.subtract(tensor[..., 1:], tensor[..., :-1], out=self._step[..., 1:])
+        """Differences are taken over the whole buffer at once; those across a border are then set to 0."""
+        cols = tensor.shape[3]
+        flat, step = tensor.reshape(-1), self._step.reshape(-1)
+        np.subtract(flat[1:], flat[:-1], out=step[1:])
         self._step[..., 0] = 0.0
-        np.abs(across, out=across)
-        variation = float(self._step.sum(dtype=np.float64))
-        down = np.subtract(tensor[..., 1:, :], tensor[..., :-1, :], out=self._step[..., 1:, :])
+        variation = float(np.add.reduce(np.abs(step, out=step), dtype=np.float64))
+        np.subtract(flat[cols:], flat[:-cols], out=step[cols:])
         self._step[..., 0, :] = 0.0
-        np.abs(down, out=down)
-        variation += float(self._step.sum(dtype=np.float64))
+        variation += float(np.add.reduce(np.abs(step, out=step), dtype=np.float64))
         return variation / self._edges + SATURATION_WEIGHT * self._saturation_spread(tensor)
 
     def _saturation_spread(self, tensor: Planar) -> float:

@@ -23,11 +23,11 @@ import numpy.typing as npt
 from actors.dreamer.factoids import colours_of
 from actors.dreamer.lineage import Ancestry
 from actors.dreamer.measures import Planar
-from schemas.colour import Rgb
 from schemas.dreams import Source
 from schemas.inputs import Factoid, InputSet, Picture
 
 Field = npt.NDArray[np.float32]
+_Between = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Field]
 
 WORD_PIXELS: Final = (3, 13)
 """Range of the width of a word in a factoid dream, pixels; the upper end is excluded."""
@@ -57,7 +57,9 @@ class Seeding:
         self._pictures = [_planar(picture, rows, cols) for picture in inputs.pictures]
         self._pictures_detail = [(picture.image_id, picture.name) for picture in inputs.pictures]
         self._facts = inputs.factoids
-        self._colours: dict[int, tuple[Rgb, ...]] = {}
+        self._colours: dict[int, npt.NDArray[np.float64]] = {}
+        self._between: dict[tuple[int, int], _Between] = {}
+        self._wander = np.arange(1, layers)[:, None]
         self._noise = np.empty((3, layers, rows, cols), np.float32)
 
     @property
@@ -97,9 +99,9 @@ class Seeding:
         picture, scale = self._pictures[index]
         height, width = picture.shape[1] - rows, picture.shape[2] - cols
         row, col = int(rng.integers(height + 1)), int(rng.integers(width + 1))
-        for layer in range(layers):
-            aside = rng.integers(-layer, layer + 1, size=2) if layer else (0, 0)
-            top, left = min(max(row + int(aside[0]), 0), height), min(max(col + int(aside[1]), 0), width)
+        wander = rng.integers(-self._wander, self._wander + 1, size=(layers - 1, 2)).tolist()
+        for layer, (down, right) in enumerate([(0, 0), *wander]):
+            top, left = min(max(row + down, 0), height), min(max(col + right, 0), width)
             np.copyto(out[:, layer], picture[:, top : top + rows, left : left + cols])
         np.divide(out, 255.0, out=out)
         image_id, name = self._pictures_detail[index]
@@ -113,7 +115,7 @@ class Seeding:
         word_pixels = int(rng.integers(*WORD_PIXELS))
         slant, layer_step = int(rng.integers(MAX_SLANT)), max(1, cols // 4)
         words = [self._colours_of(index) for index in chosen]
-        palette = np.array([colour for text in words for colour in text], np.float64).T
+        palette = words[0] if count == 1 else np.concatenate(words, axis=1)
         start = int(rng.integers(palette.shape[1]))
         length = cols + slant * (rows - 1) + layer_step * (layers - 1)
         ribbon = _ribbon(palette, start, word_pixels, length)
@@ -121,19 +123,20 @@ class Seeding:
         strides = (channel, layer_step * pixel, slant * pixel, pixel)
         np.copyto(out, np.lib.stride_tricks.as_strided(ribbon, out.shape, strides, writeable=False))
         total = palette.shape[1]
-        ancestry = tuple(Ancestry("factoid", i, len(text) / total) for i, text in zip(chosen, words, strict=True))
+        ancestry = tuple(Ancestry("factoid", i, text.shape[1] / total) for i, text in zip(chosen, words, strict=True))
         facts = [self._facts[index].factoid_id for index in chosen]
         return Seeded(ancestry, -1, {"facts": facts, "word_pixels": word_pixels, "slant": slant, "start": start})
 
-    def _colours_of(self, fact: int) -> tuple[Rgb, ...]:
+    def _colours_of(self, fact: int) -> npt.NDArray[np.float64]:
+        """Colours [3, words] of a fact."""
         if fact not in self._colours:
-            self._colours[fact] = colours_of(self._facts[fact].text)
+            self._colours[fact] = np.array(colours_of(self._facts[fact].text), np.float64).T
         return self._colours[fact]
 
     def _random(self, rng: np.random.Generator, out: Planar) -> Seeded:
         rows, cols, layers = self._shape
         scale = 1 << int(rng.integers(max(1, (min(rows, cols) // 4).bit_length())))
-        tint, *colour = (float(draw) for draw in rng.random(4))
+        tint, *colour = rng.random(4).tolist()
         tint *= MAX_TINT
         if scale == 1:
             rng.random(out=out, dtype=np.float32)
@@ -149,22 +152,29 @@ class Seeding:
     def _interpolate(self, coarse: Field, scale: int, out: Planar) -> None:
         """Fill `out` from a grid `scale` cells wide, linear in rows, then in columns."""
         rows, cols, _ = self._shape
-        at, share = np.divmod(np.arange(rows), scale)
-        weight = (share / scale).astype(np.float32)[:, None]
-        tall = coarse[:, :, at] * (1.0 - weight) + coarse[:, :, at + 1] * weight
-        at, share = np.divmod(np.arange(cols), scale)
-        weight = (share / scale).astype(np.float32)
-        np.take(tall, at, axis=3, out=out, mode="clip")
-        np.take(tall, at + 1, axis=3, out=self._noise, mode="clip")
+        upper, lower, weight = self._between_of(rows, scale)
+        tall = coarse.take(upper, axis=2) * (1.0 - weight[:, None]) + coarse.take(lower, axis=2) * weight[:, None]
+        left, right, weight = self._between_of(cols, scale)
+        np.take(tall, left, axis=3, out=out, mode="clip")
+        np.take(tall, right, axis=3, out=self._noise, mode="clip")
         np.subtract(self._noise, out, out=self._noise)
         np.multiply(self._noise, weight, out=self._noise)
         np.add(out, self._noise, out=out)
+
+    def _between_of(self, length: int, scale: int) -> _Between:
+        """For each of `length` cells the two points of a grid `scale` cells wide beside it, and the second's share."""
+        if (length, scale) not in self._between:
+            at, share = np.divmod(np.arange(length), scale)
+            self._between[length, scale] = at, at + 1, (share / scale).astype(np.float32)
+        return self._between[length, scale]
 
 
 def _ribbon(palette: npt.NDArray[np.float64], start: int, word_pixels: int, length: int) -> Field:
     """`length` pixels [3, length] along the words of `palette` [3, words], from word `start`, round and round."""
     at, share = np.divmod(np.arange(length), word_pixels)
-    here, there = palette[:, (start + at) % palette.shape[1]], palette[:, (start + at + 1) % palette.shape[1]]
+    at += start
+    here = palette.take(at, axis=1, mode="wrap")
+    there = palette.take(at + 1, axis=1, mode="wrap")
     return np.ascontiguousarray(here + (there - here) * (share / word_pixels), np.float32)
 
 

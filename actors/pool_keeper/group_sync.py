@@ -1,40 +1,53 @@
-"""The write-ahead log on its way to the disk while commits go on (policy `process`; design, section 3).
+"""What happens to the write-ahead log while commits go on: synced (policy `process`; design, section 3), and folded.
 
-In: a request after each commit. Out: the log synced in a thread, at most once every `GROUP_SYNC_S`. A power cut costs
-no more than the commits since the last sync, and a checkpoint finds little left to write, so that it holds up no commit
-for long. It decides nothing and reads nothing: SQLite orders its own writes with or without it.
+In: a request after each commit. Out: in a thread, the log synced at most once every `GROUP_SYNC_S`, and folded into the
+pool file whenever it has grown by a given size. A power cut costs no more than the commits since the last sync, and a
+checkpoint inside a commit finds little left to do, so that it holds up no commit for long. It decides nothing and reads
+nothing: SQLite orders its own writes with or without it.
 """
 
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 GROUP_SYNC_S: Final = 0.01
+FOLDED_PARTS: Final = 12
+"""In how many parts the log is folded before it is as large as a commit lets it get."""
 
 
 class GroupSync:
-    """Syncs one file on request."""
+    """Syncs and folds one log on request."""
 
-    def __init__(self, path: Path) -> None:
-        """Open `path`, a log of SQLite's; never a file on which SQLite holds locks. Raises OSError."""
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, path: Path | None, fold: Callable[[], None], fold_bytes: int) -> None:
+        """Sync `path`, a log of SQLite's, never a file on which SQLite holds locks; None: commits sync themselves.
+
+        `fold` runs in the thread after every `fold_bytes` of log. Raises OSError.
+        """
+        self._descriptor = None if path is None else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fold = fold
+        self._fold_bytes = fold_bytes
+        self._logged_bytes = 0
+        self._folded_bytes = 0
         self._wanted = threading.Event()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pool-sync", daemon=True)
         self._thread.start()
 
-    def request(self) -> None:
-        """Sync soon what has been written until now."""
+    def request(self, logged_bytes: int) -> None:
+        """Sync soon what has been written until now, `logged_bytes` more than at the last request."""
+        self._logged_bytes += logged_bytes
         self._wanted.set()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End the thread and close the file."""
         self._ending.set()
         self._wanted.set()
         self._thread.join()
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
     def _run(self) -> None:
         while True:
@@ -42,6 +55,11 @@ class GroupSync:
             if self._ending.is_set():
                 return
             self._wanted.clear()
-            with suppress(OSError):  # a disk that fails shows in the next commit or checkpoint, which can say so
-                os.fdatasync(self._descriptor)
+            if self._descriptor is not None:
+                with suppress(OSError):  # a disk that fails shows in the next commit or checkpoint, which can say so
+                    os.fdatasync(self._descriptor)
+            logged_bytes = self._logged_bytes
+            if logged_bytes - self._folded_bytes >= self._fold_bytes:
+                self._folded_bytes = logged_bytes
+                self._fold()
             self._ending.wait(GROUP_SYNC_S)

@@ -22,7 +22,7 @@ from typing import Final
 from actors.pool_keeper import rows, schema
 from actors.pool_keeper.columns import Columns, Signature
 from actors.pool_keeper.errors import PoolDamagedError, PoolError, PoolFullError, PoolHeldError
-from actors.pool_keeper.group_sync import GroupSync
+from actors.pool_keeper.group_sync import FOLDED_PARTS, GroupSync
 from actors.pool_keeper.interface_log import InterfaceLog, LogName, LogRecord
 from actors.pool_keeper.rows import Row, StoredTensor
 from bus.core import Cursor, MessageRef, StepPosition
@@ -34,7 +34,7 @@ LOG_FOLDER: Final = "logs/interface"
 
 BUSY_MS: Final = 5000
 """How long a commit waits for a foreign program that writes to the pool against all advice."""
-CACHE_KIB: Final = 4096
+CACHE_KIB: Final = 8192
 PUT_PROGRESS: Final = "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?)"
 LOAD_ROWS: Final = 4096
 """Signatures read at a time at start, so that start needs little memory beside the columns."""
@@ -71,7 +71,6 @@ class PoolStore:
         self._settings = settings
         self._clock = clock
         self._is_open = True
-        self._group_sync: GroupSync | None = None
         self._committed_rows = 0
         self._committed_blob_bytes = 0
         self._last_commit_s = clock()
@@ -90,8 +89,9 @@ class PoolStore:
             self._load()
             wal = home / f"{POOL_FILE}-wal"
             self._pending_bytes = wal.stat().st_size
-            if not settings.is_power_safe:
-                self._group_sync = GroupSync(wal)
+            self._folding = _connect(home / POOL_FILE, settings)
+            synced = None if settings.is_power_safe else wal
+            self._group_sync = GroupSync(synced, self._fold, settings.checkpoint_bytes // FOLDED_PARTS)
         except (sqlite3.Error, OSError) as error:
             self._abandon()
             raise _named(error) from error
@@ -120,21 +120,18 @@ class PoolStore:
         self._cursors.update(cursors)
         self._tallies.update(self._changed)
         self._changed.clear()
-        self._pending_bytes += 4 * self._settings.page_size_bytes + self.columns.blob_bytes - self._committed_blob_bytes
+        logged_bytes = 4 * self._settings.page_size_bytes + self.columns.blob_bytes - self._committed_blob_bytes
+        self._pending_bytes += logged_bytes
         self._committed_rows = self.columns.count
         self._committed_blob_bytes = self.columns.blob_bytes
         self._last_commit_s = self._clock()
-        if self._group_sync is not None:
-            self._group_sync.request()
+        self._group_sync.request(logged_bytes)
 
     def maintain(self) -> None:
-        """Fold the write-ahead log into the pool file when it is large, and empty it when nothing is going on."""
-        if self._connection.in_transaction or not self._pending_bytes:
-            return
+        """Fold the write-ahead log into the pool file and empty it when nothing is going on."""
         is_quiet = self._clock() - self._last_commit_s >= QUIET_S
-        if not is_quiet and self._pending_bytes < self._settings.checkpoint_bytes // 2:
-            return
-        self._checkpoint("TRUNCATE" if is_quiet else "PASSIVE")
+        if is_quiet and self._pending_bytes and not self._connection.in_transaction:
+            self._empty_log()
 
     def close(self) -> None:
         """Release the pool; what was not committed is dropped. Closing twice does nothing more."""
@@ -290,12 +287,17 @@ class PoolStore:
         self._changed.clear()
         self._log.roll_back()
 
-    def _checkpoint(self, mode: str) -> None:
-        """Fold the log in; a full disk or a foreign reader puts it off to the next time."""
+    def _fold(self) -> None:
+        """Fold into the pool file what is committed, while commits go on; what fails here is left to them."""
+        with suppress(sqlite3.Error):
+            self._folding.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def _empty_log(self) -> None:
+        """Fold the log in; a full disk, a foreign reader or `_fold` puts it off to the next time."""
         connection = self._connection
         connection.execute("PRAGMA busy_timeout = 0")
         try:
-            is_busy, _, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+            is_busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.OperationalError as error:
             reason = _named(error)
             if not isinstance(reason, PoolFullError | PoolHeldError):
@@ -307,12 +309,9 @@ class PoolStore:
             self._pending_bytes = 0
 
     def _abandon(self) -> None:
-        if self._group_sync is not None:
-            self._group_sync.stop()
-        if hasattr(self, "_log"):
-            self._log.close()
-        if hasattr(self, "_connection"):
-            self._connection.close()
+        for part in ("_group_sync", "_folding", "_log", "_connection"):
+            if hasattr(self, part):
+                getattr(self, part).close()
         os.close(self._lock)
 
 
@@ -349,7 +348,7 @@ def _numbers(kind: str, numbers: Mapping[str, int] | Mapping[LogName, int]) -> I
 
 
 def _connect(path: Path, settings: StoreSettings) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, cached_statements=64)
+    connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         application = int(connection.execute("PRAGMA application_id").fetchone()[0])
         tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
@@ -361,7 +360,7 @@ def _connect(path: Path, settings: StoreSettings) -> sqlite3.Connection:
             raise PoolError(f"{POOL_FILE} cannot use a write-ahead log here (mode {mode}); use a local disk")
         page_size = int(connection.execute("PRAGMA page_size").fetchone()[0])
         connection.execute(f"PRAGMA wal_autocheckpoint = {max(1, settings.checkpoint_bytes // page_size)}")
-        connection.execute(f"PRAGMA journal_size_limit = {4 * settings.checkpoint_bytes}")
+        connection.execute(f"PRAGMA journal_size_limit = {settings.checkpoint_bytes}")
         connection.execute(f"PRAGMA synchronous = {'FULL' if settings.is_power_safe else 'NORMAL'}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     except BaseException:

@@ -8,6 +8,7 @@ processor time of the one thread. `--kernels` adds the time of each kernel, hot.
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import statistics
@@ -257,6 +258,12 @@ def time_us(work: Callable[[], object]) -> float:
     return (time.thread_time_ns() - start) / 1000.0
 
 
+def run_all(works: list[Callable[[], object]]) -> None:
+    """Do one after the other."""
+    for work in works:
+        work()
+
+
 def dream(core: DreamerCore, episode: int) -> tuple[DreamEntry, float]:
     """The dream of the next episode, and the time that it took, microseconds."""
     start = time.thread_time_ns()
@@ -275,8 +282,7 @@ def measure(shape: tuple[int, int, int], is_guided: bool, with_kernels: bool) ->
     for episode in range(WARMING + EPISODES):
         entry, taken = dream(core, episode)
         bare.hold(zstandard.ZstdDecompressor().decompress(entry.tensor_blob))
-        works = [kernels[name] for name in used_by(entry)]
-        spent = time_us(lambda works=works: [work() for work in works])
+        spent = time_us(functools.partial(run_all, [kernels[name] for name in used_by(entry)]))
         if episode >= WARMING:
             episode_us.append(taken)
             bare_us.append(spent)
