@@ -8,7 +8,8 @@ when it was read is passed over.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -59,15 +60,13 @@ def _inputs(check: JournalCheck, checks: Mapping[str, JournalCheck], is_live: bo
     for sender, taken in check.taken.items():
         source = checks.get(sender)
         said = source.said.get(check.actor, array("Q")) if source is not None else array("Q")
-        if taken == said[: len(taken)]:
+        if taken == said[: len(taken)] or _is_closed_book(source):
             continue
         held = set(said)
-        newest = source.last_key if source is not None and is_live else None
-        missing = [key for key in taken if key not in held and (newest is None or key <= newest)]
+        missing = _missing(taken, held, source, is_live)
         if missing:
-            yield _Disagreement(
-                "input", f"handles {_names(sender, missing)}, not in its journal", _takes(sender, missing)
-            )
+            text = f"handles {_names(sender, missing)}, which its journal does not hold"
+            yield _Disagreement("input", text, _takes(sender, missing))
         again = [key for before, key in pairwise(taken) if key <= before]
         if again:
             yield _Disagreement("input", f"handles {_names(sender, again)} out of order", _takes(sender, again))
@@ -81,11 +80,21 @@ def _payloads(check: JournalCheck, checks: Mapping[str, JournalCheck], is_live: 
     for sender, named in check.named.items():
         source = checks.get(sender)
         held = set(source.holding) if source is not None else set()
-        newest = source.last_key if source is not None and is_live else None
-        missing = sorted({key for key in named if key not in held and (newest is None or key <= newest)})
-        if missing:
+        missing = _missing(sorted(set(named)), held, source, is_live)
+        if missing and not _is_closed_book(source):
             text = f"names the payload of {_names(sender, missing)}, which its journal does not hold"
             yield _Disagreement("payload", text, _names_payload(sender, missing))
+
+
+def _is_closed_book(source: JournalCheck | None) -> bool:
+    """Whether some file of the journal cannot be opened, so that nobody knows what it holds."""
+    return source is not None and not source.is_readable
+
+
+def _missing(keys: Iterable[int], held: set[int], source: JournalCheck | None, is_live: bool) -> list[int]:
+    """Those of `keys` that are not held, unless they are newer than a journal that is still written."""
+    newest = source.last_key if source is not None and is_live else None
+    return [key for key in keys if key not in held and (newest is None or key <= newest)]
 
 
 def _names(sender: str, keys: list[int]) -> str:
@@ -111,8 +120,11 @@ def _names_payload(sender: str, keys: list[int]) -> Callable[[StepRecord], bool]
 
 def _place(check: JournalCheck, fault: _Disagreement) -> None:
     """Find the step again where `fault` shows: rare enough not to keep the place of every input."""
-    for step in check.recording.steps(check.actor):
-        if isinstance(step, RecordedStep) and fault.shows(step.record):
-            verdict = next(verdict for verdict in check.verdicts if verdict.segment == step.segment)
-            verdict.findings.append(Finding(step.offset, 0, fault.kind, fault.text))
-            return
+    verdict, offset = check.verdicts[0], 0
+    with suppress(OSError):
+        for step in check.recording.steps(check.actor):
+            if isinstance(step, RecordedStep) and fault.shows(step.record):
+                verdict = next(verdict for verdict in check.verdicts if verdict.segment == step.segment)
+                offset = step.offset
+                break
+    verdict.findings.append(Finding(offset, 0, fault.kind, fault.text))

@@ -21,6 +21,14 @@ class DecodeError(BusError):
 class EndpointError(BusError):
     """A socket cannot be where it has to be."""
 
+    is_permanent = True
+
+
+class StartError(BusError):
+    """What an actor is told at its start is not there, or not what it says."""
+
+    is_permanent = True
+
 
 class JournalError(BusError):
     """A journal cannot be written or read."""

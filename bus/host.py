@@ -1,9 +1,9 @@
 """The process around an actor: arguments, journal, sockets, signals, exit code. What every `python -m actors.ROLE`
 shares.
 
-In: `--home --run --instance --epoch --runtime`, the frozen manifest of the run, and the builder of the actor. Out:
-exit code 0 after an ordered stop (SIGTERM), 70 when the actor cannot go on; the supervisor is told why. SIGHUP
-reopens the log after its rotation.
+In: `--home --run --instance --epoch --runtime`, the frozen manifest of the run, and the builder of the actor.
+Out: exit code 0 after an ordered stop (SIGTERM), 70 when the actor cannot go on, 78 when a new start would not
+help; the supervisor is told why. SIGHUP reopens the log after its rotation.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from typing import Final
 
 from bus.actor_log import ActorLog
 from bus.core import Actor
-from bus.errors import BusError
+from bus.errors import StartError
 from bus.guard import forbid_pool
 from bus.intake import Intake
 from bus.journal import Journal, SegmentLimits
@@ -26,14 +26,17 @@ from bus.link import Inbox, Outlet, make_context
 from bus.loop import ActorLoop
 from bus.recovery import History, read_history
 from bus.refusals import Refusals
-from bus.reporting import SUPERVISOR
+from bus.reporting import SUPERVISOR, tell
 from bus.topology import peers_of
 from schemas.catalogue import schema_digest
+from schemas.control import Failed
 from schemas.errors import OneirosError
 from schemas.manifest import RunManifest, Seat
 from schemas.roles import Role
 
 EXIT_FAILED: Final = 70
+EXIT_PERMANENT: Final = 78
+"""Of a process that need not be started again before something is changed."""
 FAREWELL_MS: Final = 200
 HOUR_NS: Final = 3600 * 1_000_000_000
 POOL_ROLE: Final[Role] = "pool-keeper"
@@ -49,7 +52,23 @@ def run(role: Role, build: Callable[[ActorStart], Actor]) -> int:
         return _serve(ActorStart(arguments.home, manifest, seat), build, arguments.epoch, arguments.runtime, log)
     except (OneirosError, OSError) as error:
         log.error(f"cannot start: {error}")
-        return EXIT_FAILED
+        _tell(arguments, str(error))
+        return _exit_code(error)
+
+
+def _exit_code(error: Exception) -> int:
+    is_permanent = isinstance(error, OneirosError) and error.is_permanent
+    return EXIT_PERMANENT if is_permanent else EXIT_FAILED
+
+
+def _tell(arguments: argparse.Namespace, reason: str) -> None:
+    """Tell the supervisor why this process never came to its loop."""
+    context = make_context()
+    outlet = Outlet(context, arguments.runtime, (SUPERVISOR,), awaited=(SUPERVISOR,))
+    report = Failed(instance=arguments.instance, epoch=arguments.epoch, step=0, input_reference="start", reason=reason)
+    tell(outlet, arguments.instance, arguments.epoch, report)
+    outlet.close(FAREWELL_MS)
+    context.term()
 
 
 def _arguments(role: Role) -> argparse.Namespace:
@@ -66,7 +85,7 @@ def _seat(manifest: RunManifest, instance: str, role: Role) -> Seat:
     for seat in manifest.seats:
         if seat.instance == instance and seat.role == role:
             return seat
-    raise BusError(f"run {manifest.run_id} has no seat {instance!r} for a {role}")
+    raise StartError(f"run {manifest.run_id} has no seat {instance!r} for a {role}")
 
 
 def _serve(start: ActorStart, build: Callable[[ActorStart], Actor], epoch: int, runtime: Path, log: ActorLog) -> int:
@@ -103,8 +122,9 @@ def _turn(loop: ActorLoop, history: History, log: ActorLog) -> int:
         return 0
     except Exception as error:  # the one place that sees every fault of a core
         log.error(f"failed at {loop.current_input}: {error}", traceback=traceback.format_exc())
-        loop.reporter.failed(loop.step, loop.current_input, f"{type(error).__name__}: {error}")
-        return EXIT_FAILED
+        reason = str(error) if isinstance(error, OneirosError) else f"{type(error).__name__}: {error}"
+        loop.reporter.failed(loop.step, loop.current_input, reason)
+        return _exit_code(error)
     finally:
         loop.close(FAREWELL_MS)
 

@@ -93,6 +93,8 @@ class JournalCheck:
     """For each sender the messages whose payload is named instead of stored."""
     holding: "array[int]" = field(default_factory=lambda: array("Q"))
     """The messages whose payload is stored here."""
+    is_readable: bool = True
+    """Whether every file could be opened."""
     losses: int = 0
     """Stretches that could not be read."""
     last_key: int = 0
@@ -124,6 +126,7 @@ class JournalCheck:
                 self._segment(name, path, is_last=path == segments[-1][1])
             except OSError as error:
                 self._find(0, self._verdict.size_bytes, "unreadable", error.strerror or str(error))
+                self.is_readable = False
                 self._lose()
             self._epoch = name.epoch
         return self

@@ -4,11 +4,12 @@ In: the run manifest and the input set on disk. Out: `ActorStart`, from which `a
 actor, in a live process and in a replay alike. Nothing else reaches an actor before its first input.
 """
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bus.errors import BusError
+from bus.errors import StartError
 from bus.randomness import RandomSource
 from schemas.inputs import InputSet
 from schemas.manifest import RunManifest, Seat
@@ -30,8 +31,17 @@ class ActorStart:
 
     @cached_property
     def inputs(self) -> InputSet:
-        """The pictures and facts of the run; raises OSError when they are gone."""
-        return InputSet.from_bytes((self.home / "inputs" / f"{self.manifest.inputs_sha256}.msgpack").read_bytes())
+        """The pictures and facts of the run; raises StartError when they are gone or not what their name says."""
+        path = self.home / "inputs" / f"{self.manifest.inputs_sha256}.msgpack"
+        try:
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != self.manifest.inputs_sha256:
+                raise StartError(
+                    f"{path} does not have the SHA-256 of its name; remove it, `supervisor up` makes it anew"
+                )
+            return InputSet.from_bytes(content)
+        except (OSError, ValueError) as error:
+            raise StartError(f"the inputs of the run cannot be read: {path}: {error}") from error
 
     def randomness(self) -> RandomSource:
         """The random source of this seat."""
@@ -44,9 +54,9 @@ class ActorStart:
 
 
 def load_manifest(home: Path, run_id: str) -> RunManifest:
-    """The manifest of `run_id`; raises BusError saying what is wrong with it."""
+    """The manifest of `run_id`; raises StartError saying what is wrong with it."""
     path = home / "runs" / run_id / "manifest.json"
     try:
         return RunManifest.model_validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise BusError(f"manifest {path} cannot be used: {error}") from error
+        raise StartError(f"manifest {path} cannot be used: {error}") from error

@@ -6,6 +6,7 @@ is said.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -91,8 +92,13 @@ class Recording:
         return list_segments(self.folder / actor)
 
     def size_bytes(self) -> int:
-        """Bytes of all segments of the run now."""
-        return sum(path.stat().st_size for actor in self.actors() for _, path in self.segments(actor))
+        """Bytes of all segments of the run now; a file that cannot be asked counts for nothing."""
+        size = 0
+        for actor in self.actors():
+            for _, path in self.segments(actor):
+                with suppress(OSError):
+                    size += path.stat().st_size
+        return size
 
     def frames(self, actor: str) -> Iterator[tuple[SegmentName, Path, Frame | Fault]]:
         """All frames and faults of `actor`, oldest first."""

@@ -80,7 +80,10 @@ class Reporter:
         )
 
     def _tell(self, message: Message) -> None:
-        envelope = Envelope(
-            message.kind, message.version, self.instance, self.epoch, 0, 0, 0, time.time_ns(), "", 0, 0, 0, 0
-        )
-        self.outlet.send(SUPERVISOR, encode_envelope(envelope), encode_body(message))
+        tell(self.outlet, self.instance, self.epoch, message)
+
+
+def tell(outlet: Outlet, instance: str, epoch: int, message: Message) -> None:
+    """Send a control message of `instance` to the supervisor, unnumbered."""
+    envelope = Envelope(message.kind, message.version, instance, epoch, 0, 0, 0, time.time_ns(), "", 0, 0, 0, 0)
+    outlet.send(SUPERVISOR, encode_envelope(envelope), encode_body(message))

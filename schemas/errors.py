@@ -3,9 +3,14 @@
 Attributes hold the facts; `str()` says what happened, which value, and what to do next.
 """
 
+from typing import ClassVar
+
 
 class OneirosError(Exception):
     """Root of every error that this project raises on purpose."""
+
+    is_permanent: ClassVar[bool] = False
+    """Whether trying again cannot help: something has to be changed first."""
 
 
 class SchemaError(OneirosError):

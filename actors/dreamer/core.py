@@ -132,7 +132,7 @@ class DreamerCore:
             threshold, tensor = self._run.settings.pool.coherence_threshold, self._run.settings.tensor
             if threshold == "calibrated":
                 shape = (tensor.rows, tensor.cols, tensor.layers)
-                threshold = calibrated_gate(self._episodes.meter, shape, self._randomness)
+                threshold = calibrated_gate(self._episodes.meter, shape)
             self._state.gate = threshold
             outcome.notes.append(Note("info", f"coherence gate {threshold:.4f} for {self._run.settings.tensor}"))
         return outcome

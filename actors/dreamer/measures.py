@@ -153,17 +153,19 @@ class Meter:
         return float(low.sum(dtype=np.float64)) / low.size
 
 
-def calibrated_gate(meter: Meter, shape: tuple[int, int, int], randomness: RandomSource) -> float:
+def calibrated_gate(meter: Meter, shape: tuple[int, int, int]) -> float:
     """The least coherence that a dream of `shape` (rows, cols, layers) needs, measured on uniform noise.
 
     With h the highest coherence of `CALIBRATION_DRAWS` noise tensors, the gate is `NOISE_MARGIN` times h, or half-way
     from h to 1 where that is less. Noise stays far below it at every shape, and real pictures far above: measured
-    medians are 0.06 for noise and 0.16 (a deep sky) to 0.7 for pictures at 32x32. Deterministic in the run's seed.
+    medians are 0.06 for noise and 0.16 (a deep sky) to 0.7 for pictures at 32x32. The noise is the same in every run,
+    so that a shape has one gate.
     """
+    noises = RandomSource(0, 0, "calibration")
     rows, cols, layers = shape
     highest = 0.0
     for draw in range(CALIBRATION_DRAWS):
-        noise = randomness.at("gate", draw).random((3, layers, rows, cols), dtype=np.float32)
+        noise = noises.at("gate", draw).random((3, layers, rows, cols), dtype=np.float32)
         highest = max(highest, meter.measure(noise).coherence)
     return min(NOISE_MARGIN * highest, (1.0 + highest) / 2.0)
 

@@ -31,6 +31,8 @@ Features = npt.NDArray[np.float32]
 class TaskError(OneirosError):
     """The pictures of the run make no classification task."""
 
+    is_permanent = True
+
 
 @dataclass(frozen=True, slots=True)
 class Patches:

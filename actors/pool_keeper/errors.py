@@ -19,6 +19,8 @@ class PoolHeldError(PoolError):
 class PoolVersionError(PoolError):
     """The pool file was written by a newer program."""
 
+    is_permanent = True
+
     def __init__(self, found: int, known: int) -> None:
         self.found = found
         self.known = known
@@ -27,3 +29,5 @@ class PoolVersionError(PoolError):
 
 class PoolDamagedError(PoolError):
     """The pool file is not a dream pool, or SQLite finds it damaged."""
+
+    is_permanent = True

@@ -189,7 +189,8 @@ def _verified(store: PoolStore, entry_id: str, tensor: StoredTensor, outcome: Ou
 
 def _report_damage(store: PoolStore, what: str, why: str, outcome: Outcome) -> None:
     store.count("corrupt_rows")
-    outcome.notes.append(Note("error", f"{what} is damaged in the pool file and not served: {why}"))
+    outcome.refusal = f"{what} is damaged in the pool file and not served: {why}"
+    outcome.notes.append(Note("error", outcome.refusal))
 
 
 def _origin(store: PoolStore, tensor: StoredTensor) -> MessageRef | None:

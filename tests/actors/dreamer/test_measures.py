@@ -6,7 +6,6 @@ import pytest
 
 from actors.dreamer.measures import Meter, Planar, calibrated_gate, is_accepted
 from actors.dreamer.seeding import Seeding
-from bus.randomness import RandomSource
 from schemas.colour import to_hsv, to_rgb
 from schemas.inputs import InputSet
 
@@ -139,7 +138,7 @@ def test_the_calibrated_gate_keeps_noise_out_and_lets_pictures_in(
     # design, 5.2: pictures of the sample set pass (>= 80 %), uniform noise does not (<= 5 %)
     meter = Meter(*shape)
 
-    gate = calibrated_gate(meter, shape, RandomSource(42, 1, "dreamer"))
+    gate = calibrated_gate(meter, shape)
 
     noises = [is_accepted(meter.measure(noise(shape, seed)).coherence, gate) for seed in range(60)]
     pictures = [is_accepted(meter.measure(crop).coherence, gate) for crop in crops(sample_pictures, shape, 100)]
@@ -150,7 +149,7 @@ def test_the_calibrated_gate_keeps_noise_out_and_lets_pictures_in(
 def test_a_gate_lets_every_pure_colour_pass() -> None:
     # dossier, finding 6: a gate that passes noise and fails pure colours is a defect
     meter = Meter(16, 16, 2)
-    gate = calibrated_gate(meter, (16, 16, 2), RandomSource(1, 1, "dreamer"))
+    gate = calibrated_gate(meter, (16, 16, 2))
 
     for hue in range(0, 360, 30):
         colour = np.array(to_rgb((float(hue), 1.0, 1.0)), np.float32)
@@ -159,7 +158,7 @@ def test_a_gate_lets_every_pure_colour_pass() -> None:
 
 
 def test_the_gate_is_the_same_for_the_same_seed_and_stays_below_one() -> None:
-    gates = [calibrated_gate(Meter(4, 4, 1), (4, 4, 1), RandomSource(3, 1, "dreamer")) for _ in range(2)]
+    gates = [calibrated_gate(Meter(4, 4, 1), (4, 4, 1)) for _ in range(2)]
 
     assert gates[0] == gates[1]
     assert gates[0] < 1.0

@@ -1,5 +1,7 @@
 """The four real actors on the bus in memory, small and fast, on pictures that are drawn here."""
 
+import hashlib
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,8 +40,6 @@ def inputs() -> InputSet:
 
 def the_loop(home: Path, wrap: Callable[[Actor], Actor] = lambda actor: actor) -> MemoryBus:
     """A bus with all four actors of a run whose home is `home`."""
-    import importlib
-
     settings = ("tensor.rows=16", "tensor.cols=16", "tensor.layers=2", "bias.update_interval_steps=40")
     learner = ("learner.probe_per_class=6", "learner.test_per_class=6", "learner.rounds_hz=5", "dreamer.rate_hz=10")
     configuration = load_configuration(Sources(Home(home), None, (*settings, *learner), ()))
@@ -50,14 +50,14 @@ def the_loop(home: Path, wrap: Callable[[Actor], Actor] = lambda actor: actor) -
         seats=SEATS,
         settings=configuration.settings,
         config_sha256=configuration.sha256,
-        inputs_sha256="0" * 64,
+        inputs_sha256=hashlib.sha256(inputs().to_bytes()).hexdigest(),
         started_at_ns=0,
         fingerprint=Fingerprint(cpu="", machine="", python="", numpy="", simd=(), blas="", oneiros=""),
         pinned_environment=(),
         isolation="none",
     )
     (home / "inputs").mkdir(parents=True, exist_ok=True)
-    (home / "inputs" / f"{'0' * 64}.msgpack").write_bytes(inputs().to_bytes())
+    (home / "inputs" / f"{manifest.inputs_sha256}.msgpack").write_bytes(inputs().to_bytes())
     actors = {}
     for seat in SEATS:
         build = importlib.import_module(f"{module_of(seat.role)}.__main__").build
