@@ -16,8 +16,8 @@ from bus.codec import unpack
 from bus.core import MessageRef
 from bus.envelope import Place
 from bus.errors import JournalError
-from bus.frame import FRAME_HEADER_BYTES, Fault, Frame, FrameHeader, FrameKind, is_intact, parse_header
-from bus.segment import SegmentName, SegmentReader, list_segments
+from bus.frame import FRAME_HEADER_BYTES, MARK, Fault, Frame, FrameHeader, FrameKind, is_intact, parse_header
+from bus.segment import HEAD_BYTES, SegmentName, SegmentReader, list_segments
 from bus.step import Outgoing, RecordedInput, decode_step
 from bus.stream import Damage
 
@@ -155,9 +155,13 @@ class JournalSkim:
     def _frames(self, *, is_ended: bool) -> Iterator[_Skimmed | Damage]:
         """Frames and damage from the present offset on; a torn tail is waited for unless the segment is ended."""
         reader = self._reader
-        if reader is None or not self._has_head(reader):
-            if reader is not None and is_ended and reader.size():
-                yield Damage(self._path.name, 0, reader.size(), reader.head_fault or "no segment head")
+        if reader is None:
+            return
+        if not self._has_head(reader):
+            size = reader.size()
+            if size > self._offset and (is_ended or self._holds_frame(size)):
+                self._offset = size
+                yield Damage(self._path.name, 0, size, reader.head_fault or "no segment head")
             return
         limit = reader.size()
         offset = self._offset
@@ -175,8 +179,20 @@ class JournalSkim:
     def _has_head(self, reader: SegmentReader) -> bool:
         if reader.head_fault is not None:
             reader.read_head()
-            self._offset = reader.first_frame
+            if reader.head_fault is None:
+                self._offset = reader.first_frame
         return reader.head_fault is None
+
+    def _holds_frame(self, limit: int) -> bool:
+        """Whether something like a frame stands near the beginning: then the head is damaged, not just unwritten."""
+        data = os.pread(self._fd, min(HEAD_BYTES, limit), 0)
+        at = data.find(MARK)
+        while at != -1 and at + FRAME_HEADER_BYTES <= len(data):
+            header = parse_header(data, at)
+            if header is not None and at + header.size <= limit:
+                return True
+            at = data.find(MARK, at + 1)
+        return False
 
     def _skim(self, offset: int, limit: int) -> _Skimmed | None:
         """The frame at `offset`; None when there is reason to look at it closely."""

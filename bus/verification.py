@@ -18,7 +18,7 @@ class Verification:
 
     segments: tuple[SegmentVerdict, ...]
     unread: tuple[Unread, ...] = ()
-    """Messages that their receiver has not taken; nothing is wrong with that while it may still do so."""
+    """Messages that their receiver has not taken; none are told of a run that is still written."""
 
     @property
     def findings(self) -> Iterator[tuple[SegmentVerdict, Finding]]:
@@ -46,4 +46,4 @@ def verify(recording: Recording, check_content: ContentCheck | None = None, *, i
     checks = {actor: JournalCheck(recording, actor, check_content).run() for actor in recording.actors()}
     compare_journals(checks, is_live=is_live)
     verdicts = tuple(verdict for check in checks.values() for verdict in check.verdicts)
-    return Verification(verdicts, unread_messages(checks))
+    return Verification(verdicts, () if is_live else unread_messages(checks))

@@ -14,6 +14,7 @@ from bus.files import write_atomically
 from schemas.base import Record
 from schemas.ids import RunId
 from schemas.manifest import RunManifest
+from supervisor.advice import advise
 from supervisor.errors import UsageError
 from supervisor.home import Home
 from supervisor.stats import Sections
@@ -110,12 +111,14 @@ def resolve_run(home: Home, text: str) -> RunFolder:
     """The run that `text` names: its id, a unique beginning of it, its ordinal, or `latest`. Raises UsageError."""
     runs = list_runs(home)
     if not runs:
-        raise UsageError(f"{home.root} has no recorded run; make one with `supervisor up`")
+        raise UsageError(f"{home.root} has no recorded run; make one with {advise('up', home.root)}")
     if text == "latest":
         return runs[-1]
-    found = [run for run in runs if run.run_id == text] or [
-        run for run in runs if run.run_id.startswith(text) or (text.isdigit() and _ordinal_of(run.run_id) == int(text))
-    ]
+    found = (
+        [run for run in runs if run.run_id == text]
+        or [run for run in runs if text.isdigit() and _ordinal_of(run.run_id) == int(text)]
+        or [run for run in runs if run.run_id.startswith(text)]
+    )
     if len(found) == 1:
         return found[0]
     known = ", ".join(run.run_id for run in (found or runs)[-5:])

@@ -116,7 +116,9 @@ def test_a_damaged_frame_is_reported_and_never_served(run: WrittenRun) -> None:
     end_of_first = run.path("learner").stat().st_size
     asks(run, 2)
     asks(run, 3)
-    run.flip("learner", end_of_first - 1)
+    asked_for = end_of_first - 3
+    assert run.path("learner").read_bytes()[asked_for] == 1
+    run.flip("learner", asked_for)
 
     items = list(JournalSkim(run.folder, "learner").news())
 
@@ -173,3 +175,12 @@ def test_a_segment_whose_head_is_not_written_yet_is_waited_for(run: WrittenRun) 
     asks(run, 1)
 
     assert numbers(list(skim.news())) == [1]
+
+
+def test_a_damaged_segment_head_is_reported_once(run: WrittenRun) -> None:
+    asks(run, 1)
+    run.flip("learner", 20)
+    skim = JournalSkim(run.folder, "learner")
+
+    assert numbers(list(skim.news())) == [0]
+    assert list(skim.news()) == []
