@@ -114,7 +114,9 @@ def exit_code_of(error: Exception) -> int:
 
 def _complain(error: Exception) -> None:
     text = f"{error.filename or 'system'}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
-    for line in text.splitlines():
+    from supervisor.log_lines import printable
+
+    for line in map(printable, text.splitlines()):
         click.echo(line if line.startswith(" ") else f"error: {line}", err=True)
 
 

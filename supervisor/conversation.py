@@ -24,6 +24,8 @@ class Conversation:
         """Read `folder` from `since_ns` on, or from now on."""
         self.folder = folder
         self.damages: list[Damage] = []
+        self.last_ns = 0
+        """The latest time of a step that was read; 0 before the first."""
         self._since_ns = since_ns
         self._payloads = PayloadStore(folder)
         self._voices: dict[str, _Voice] = {}
@@ -44,7 +46,8 @@ class Conversation:
     def began_ns(self) -> int | None:
         """When the first journal of the run was begun; None before."""
         firsts = (list_segments(self.folder / actor)[:1] for actor in self._actors())
-        return min((begun_ns(path) for found in firsts for _, path in found), default=None)
+        begun = (begun_ns(path) for found in firsts for _, path in found)
+        return min((wall_ns for wall_ns in begun if wall_ns), default=None)
 
     def steps(self, *, is_final: bool = True) -> Iterator[SkimmedStep]:
         """All steps that are whole on disk and were not given yet; `damages` grows by what cannot be read.
@@ -58,6 +61,7 @@ class Conversation:
             voice.look(self.damages)
         while (following := self._next(is_final)) is not None:
             step = following.take(self.damages)
+            self.last_ns = max(self.last_ns, step.wall_ns)
             if step.wall_ns >= self._since_ns:
                 yield step
 

@@ -52,6 +52,19 @@ class KindText(NamedTuple):
     records: tuple[tuple[str, tuple[FieldText, ...]], ...]
     """The records inside it, in the order in which they are first named."""
 
+    def tree(self) -> dict[str, object]:
+        """The kind as a JSON object."""
+        return {
+            "kind": self.kind,
+            "version": self.version,
+            "golden": self.golden,
+            "doc": self.doc,
+            "is_journalled": self.is_journalled,
+            "rows": [{"sender": sender, "receiver": receiver} for sender, receiver in self.rows],
+            "fields": [text._asdict() for text in self.fields],
+            "records": {name: [text._asdict() for text in texts] for name, texts in self.records},
+        }
+
 
 def journalled_kinds() -> list[str]:
     """Every kind that stands in journals, by name."""

@@ -5,6 +5,8 @@ when reading takes long. What is damaged in the journals is said at the end, on 
 anything: whether a run goes on is read from the home's lock.
 """
 
+import json
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -13,25 +15,17 @@ from typing import Final, NamedTuple
 import click
 
 from bus.skimming import SkimmedStep
-from supervisor.conversation import Conversation
+from supervisor.conversation import Conversation, follow
 from supervisor.errors import UsageError
 from supervisor.home import Home
 from supervisor.lock import is_held
 from supervisor.runs import RunFolder, resolve_run
 
+POLL_S: Final = 0.1
 PROGRESS_AFTER_S: Final = 0.5
 PROGRESS_PERIOD_S: Final = 0.1
 STEPS_BETWEEN_LOOKS: Final = 256
 MIB: Final = 1024 * 1024
-
-run_option = click.option(
-    "--run",
-    "run_name",
-    default="latest",
-    metavar="RUN",
-    help="Run id, a unique beginning of one, or `latest`.  [default: the running run, else the newest]",
-)
-"""`--run RUN`: the command's argument `run_name`."""
 
 
 class ChosenRun(NamedTuple):
@@ -47,14 +41,13 @@ class ChosenRun(NamedTuple):
         return self.folder.run_id
 
     def actors(self) -> list[str]:
-        """The instances of the run; raises UsageError when nothing tells."""
+        """The instances that have a seat in the run, or a journal."""
         journal = self.folder.journal
         names = {path.name for path in journal.iterdir() if path.is_dir()} if journal.is_dir() else set()
         try:
-            names |= {seat.instance for seat in self.folder.read_manifest().seats}
-        except (OSError, ValueError):
-            if not names:
-                raise UsageError(f"run {self.run_id} has neither a manifest nor a journal") from None
+            names |= {seat["instance"] for seat in json.loads(self.folder.manifest_file.read_bytes())["seats"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return sorted(names)
         return sorted(names)
 
 
@@ -67,6 +60,43 @@ def choose_run(home: Home, name: str) -> ChosenRun:
 def is_live(run: RunFolder) -> bool:
     """Whether `run` goes on: it is the newest, it was not closed, and a supervisor holds the home."""
     return run.is_open and is_held(run.home) and resolve_run(run.home, "latest").run_id == run.run_id
+
+
+def is_followed(run: ChosenRun, wanted: bool | None, is_limited: bool, is_terminal: bool) -> bool:
+    """Whether to go on with what is said: as asked for, else while the run goes on. Raises UsageError.
+
+    Without a limit only a terminal is followed to: there somebody can press Ctrl-C.
+    """
+    if wanted and not run.is_live:
+        raise UsageError(f"run {run.run_id} has ended, nothing will follow; leave --follow away")
+    is_following = run.is_live if wanted is None else wanted
+    if is_following and not is_limited and not is_terminal:
+        raise UsageError(
+            f"run {run.run_id} goes on and the output is no terminal, so this would never end; "
+            "give --count N, --duration SECONDS or --no-follow"
+        )
+    return is_following
+
+
+def live_steps(run: ChosenRun, conversation: Conversation, duration_s: float | None) -> Iterator[SkimmedStep]:
+    """The steps of a running run as they are written, for `duration_s` or until it ends."""
+    ends_at = math.inf if duration_s is None else time.monotonic() + duration_s
+    return follow(
+        conversation,
+        is_over=lambda: time.monotonic() >= ends_at or not is_live(run.folder),
+        pause=lambda: time.sleep(max(0.0, min(POLL_S, ends_at - time.monotonic()))),
+    )
+
+
+def recorded_steps(conversation: Conversation, since_ns: int, duration_s: float | None) -> Iterator[SkimmedStep]:
+    """The steps on disk from `since_ns` on, or the first `duration_s` of them.
+
+    They are shown while they are read: on a terminal they are progress enough.
+    """
+    begin_ns = max(since_ns, conversation.began_ns() or 0)
+    end_ns = math.inf if duration_s is None else begin_ns + duration_s * 1e9
+    steps = conversation.steps() if sys.stdout.isatty() else read_through(conversation)
+    return (step for step in steps if step.wall_ns < end_ns)
 
 
 def read_through(conversation: Conversation) -> Iterator[SkimmedStep]:

@@ -5,19 +5,18 @@ window, for every whole second of it. Bytes are those in the senders' journals: 
 already counts there alone. Kinds that the topology knows and nobody said are listed too: silence is a finding.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import fsum, sqrt
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from bus.skimming import SkimmedMessage, SkimmedStep
 from schemas.catalogue import CATALOGUE
 from supervisor.kinds import journalled_kinds
 from supervisor.log_lines import utc_text
-from supervisor.message_fields import clock_text
 
-SECOND_NS = 1_000_000_000
+SECOND_NS: Final = 1_000_000_000
 
 
 @dataclass
@@ -103,20 +102,22 @@ def survey(steps: Iterable[SkimmedStep]) -> dict[str, Topic]:
 def rate_of(times_ns: Sequence[int], amounts: Sequence[float], window: Window) -> Rate:
     """How much of `amounts` came in a second of `window`; each amount came at the time beside it."""
     whole = int(window.seconds)
-    slots = [0.0] * whole
+    slots: dict[int, float] = {}
     total = 0.0
     for at_ns, amount in zip(times_ns, amounts, strict=True):
-        if not window.holds(at_ns):
-            continue
-        total += amount
-        slot = (at_ns - window.begin_ns) // SECOND_NS
-        if slot < whole:
-            slots[slot] += amount
+        if window.holds(at_ns):
+            total += amount
+            slot = (at_ns - window.begin_ns) // SECOND_NS
+            if slot < whole:
+                slots[slot] = slots.get(slot, 0.0) + amount
     mean = total / window.seconds if window.seconds > 0 else None
-    if not slots:
+    if not whole:
         return Rate(mean, None, None, None)
-    middle = fsum(slots) / whole
-    return Rate(mean, min(slots), max(slots), sqrt(fsum((slot - middle) ** 2 for slot in slots) / whole))
+    silent = whole - len(slots)
+    middle = fsum(slots.values()) / whole
+    spread = fsum((amount - middle) ** 2 for amount in slots.values()) + silent * middle**2
+    lowest, highest = min(slots.values(), default=0.0), max(slots.values(), default=0.0)
+    return Rate(mean, 0.0 if silent else lowest, highest, sqrt(spread / whole))
 
 
 def largest_gap_s(times_ns: Sequence[int], window: Window) -> float | None:
@@ -154,61 +155,3 @@ def bandwidth_row(topic: Topic, window: Window) -> dict[str, object]:
         "max_bytes_per_s": rate.high,
         "std_bytes_per_s": rate.deviation,
     }
-
-
-def draw_topics(topics: Mapping[str, Topic]) -> list[str]:
-    """A row for each topic."""
-    rows = [("kind", "version", "messages", "bytes", "last", "from", "to")]
-    for topic in topics.values():
-        said = ",".join(map(str, sorted(topic.versions)))
-        rows.append(
-            (
-                topic.kind,
-                said or str(CATALOGUE[topic.kind].version),
-                str(topic.messages),
-                size_text(topic.size_bytes),
-                clock_text(topic.last_ns) if topic.last_ns is not None else "-",
-                ", ".join(sorted(topic.senders)) or "-",
-                ", ".join(sorted(topic.receivers)) or "-",
-            )
-        )
-    return table(rows, left={0, 5, 6})
-
-
-def draw_rates(rows: Sequence[Mapping[str, object]]) -> list[str]:
-    """A line for each row of `frequency_row` or `bandwidth_row`."""
-    names = list(rows[0]) if rows else []
-    cells = [tuple(_cell(name, row[name]) for name in names) for row in rows]
-    heading = tuple(
-        name.replace("_bytes_per_s", "/s").replace("_", " ").replace("mean size bytes", "size") for name in names
-    )
-    return table([heading, *cells], left={0})
-
-
-def size_text(size_bytes: float) -> str:
-    """`812 B`, `40.2 KiB`, `12.5 MiB`."""
-    for unit in ("B", "KiB", "MiB"):
-        if size_bytes < 1024:
-            return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1024
-    return f"{size_bytes:.1f} GiB"
-
-
-def table(rows: Sequence[Sequence[str]], left: set[int]) -> list[str]:
-    """`rows` with aligned columns; those in `left` begin together, the others end together."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if at in left else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _cell(name: str, value: object) -> str:
-    if value is None:
-        return "-"
-    if name == "bytes" or "_bytes" in name:
-        return size_text(float(str(value)))
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
