@@ -210,6 +210,8 @@ class ActorLoop:
             accepted = self.intake.offer(parts)
             if accepted is not None:
                 self._accept(accepted)
+            if count == 1 and not self.inbox.has_more():
+                break  # a lone request is answered without the cost of finding the inbox empty
         return count
 
     def _take_backlog(self) -> int:
