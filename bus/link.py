@@ -86,7 +86,7 @@ class Inbox:
 
     def has_more(self) -> bool:
         """Whether a message waits: cheaper than finding out by `receive`, dearer than receiving one."""
-        return bool(self._socket.getsockopt(zmq.EVENTS) & _POLLIN)
+        return bool(int(self._socket.getsockopt(zmq.EVENTS)) & _POLLIN)
 
     def close(self) -> None:
         """Close the socket."""

@@ -1,6 +1,7 @@
 """Finding the supervisor of a home, and asking it.
 
-In: a home and a request. Out: its answer. Refused: a home without a supervisor.
+In: a home and a request. Out: its answer. Refused: a home without a supervisor; a supervisor that cannot be reached or
+does not answer is named by its pid, with what to do.
 """
 
 import os
@@ -8,9 +9,9 @@ import sys
 from pathlib import Path
 
 from supervisor.control import Answer, Request, ask
-from supervisor.errors import ControlError, NotRunningError
+from supervisor.errors import ControlError, NotRunningError, SilentError, UnreachableError
 from supervisor.home import Home
-from supervisor.lock import find_holder
+from supervisor.lock import Holder, find_holder
 
 
 def ask_home(home: Home, request: Request) -> Answer:
@@ -20,10 +21,23 @@ def ask_home(home: Home, request: Request) -> Answer:
         raise NotRunningError(str(home.root))
     try:
         return ask(Path(holder.runtime), request)
+    except SilentError as error:
+        raise SilentError(f"{error}: {describe_silence(holder)}") from None
     except ControlError:
         if find_holder(home) is None:
             raise NotRunningError(str(home.root)) from None
+        if not Path(holder.runtime).is_dir():
+            raise UnreachableError(str(home.root), holder.pid, holder.runtime) from None
         raise
+
+
+def describe_silence(holder: Holder) -> str:
+    """Who does not answer, and what wakes it when it is suspended."""
+    from supervisor.kernel import is_suspended
+
+    if is_suspended(holder.pid):
+        return f"pid {holder.pid} is suspended; `fg` in its terminal or `kill -CONT {holder.pid}` wakes it"
+    return f"pid {holder.pid} is busy or hangs"
 
 
 def is_coloured() -> bool:

@@ -20,8 +20,9 @@ from bus.segment import list_segments
 from schemas.ids import RunId
 from schemas.manifest import RunManifest
 from schemas.roles import Role
+from supervisor.advice import advise
 from supervisor.configuration import Configuration, Sources, load_configuration
-from supervisor.errors import RecoveryError
+from supervisor.errors import CannotStartError, RecoveryError
 from supervisor.home import runtime_folder
 from supervisor.inputs import PreparedInputs, prepare_inputs, store_inputs
 from supervisor.lock import Holder, hold_home
@@ -57,8 +58,8 @@ class Ending:
     """What the user must know, when there is something."""
 
 
-Settled = Callable[[tuple[str, ...]], None]
-"""Called once with the actors that were given up, when every other one is ready."""
+Settled = Callable[[tuple[str, ...], tuple[str, ...]], None]
+"""Called once, when every actor is ready or was given up: with those given up, and what to know of the inputs."""
 
 
 def bring_up(request: UpRequest, nursery: Nursery, on_settled: Settled) -> Ending:
@@ -100,15 +101,17 @@ def close_interrupted(session: Session, run: RunFolder) -> bool:
         manifest = run.read_manifest()
     except (OSError, ValidationError) as error:
         reason = "its manifest cannot be read" if isinstance(error, OSError) else "its manifest is of another version"
-        raise RecoveryError(run.run_id, reason, str(run.path)) from error
+        raise RecoveryError(run.run_id, reason, str(run.path), str(run.home.root)) from error
     keepers = tuple(seat for seat in manifest.seats if seat.role == KEEPER)
     life = RunLife(session, run, manifest, keepers, Limits(caught_up=True))
     session.conduct(life)
     if not _was_stored(life):
         if life.supervision.stop_reason in {"interrupted", "down"}:
             return False
+        for instance, why in life.supervision.cannot_start.items():
+            raise CannotStartError(run.run_id, instance, why)
         reasons = (actor.reason or actor.state for actor in life.supervision.actors.values())
-        raise RecoveryError(run.run_id, ", ".join(reasons), str(run.path))
+        raise RecoveryError(run.run_id, ", ".join(reasons), str(run.path), str(run.home.root))
     known = {} if last is None else last.sections
     run.close(_closing(run, "recovered", {**life.sections(), **known, "pool": life.sections()["pool"]}))
     say("info", "recovered", run=run.run_id)
@@ -126,13 +129,13 @@ def _live(
         configuration, prepared.sha256, default_seats(), next_ordinal(session.home), datetime.now(UTC)
     )
     run = _begin(session, manifest)
-    for refused, why in prepared.refused:
-        session.events.say("warning", "input refused", input=refused, why=why)
+    for line in prepared.left_out.lines():
+        session.events.say("warning", "input left out", what=line)
     for warning in prepared.warnings:
         session.events.say("warning", "inputs", why=warning)
     life = RunLife(session, run, manifest, manifest.seats, request.limits)
-    life.inputs_refused = tuple(f"{refused}: {why}" for refused, why in prepared.refused)
-    life.on_settled = on_settled
+    life.left_out = prepared.left_out
+    life.on_settled = lambda given_up: on_settled(given_up, prepared.notices)
     session.conduct(life)
     reason = life.supervision.stop_reason or "finished"
     if _was_stored(life):
@@ -140,7 +143,7 @@ def _live(
         session.events.say("info", "closed", run=run.run_id, reason=reason)
     else:
         run.write_figures(life.figures(reason))
-        session.events.say("warning", "left open", run=run.run_id, why="the next `supervisor up` recovers it")
+        session.events.say("warning", "left open", run=run.run_id, why=f"the next {_up(session)} recovers it")
     return _judge(session, life, request.limits)
 
 
@@ -153,20 +156,25 @@ def _begin(session: Session, manifest: RunManifest) -> RunFolder:
 
 def _judge(session: Session, life: RunLife, limits: Limits) -> Ending:
     if session.was_killed:
-        return Ending(EXIT_KILLED, "everything was killed; the next `supervisor up` recovers the run")
-    if life.supervision.failed:
-        return Ending(
-            EXIT_FAILED, f"given up: {', '.join(life.supervision.failed)}; see `supervisor logs --level error`"
-        )
-    if (
-        limits.profiles is not None
-        and life.supervision.stop_reason == "for"
-        and life.profiles_applied < limits.profiles
-    ):
+        return Ending(EXIT_KILLED, f"everything was killed; the next {_up(session)} recovers the run")
+    supervision = life.supervision
+    if supervision.cannot_start:
+        lines = (f"{name} cannot start: {why}" for name, why in supervision.cannot_start.items())
+        return Ending(EXIT_FAILED, "\n".join(lines))
+    if supervision.failed:
+        see = advise("logs --level error", session.home.root)
+        return Ending(EXIT_FAILED, f"given up: {', '.join(supervision.failed)}; see {see}")
+    if supervision.stop_reason == "for" and supervision.never_ready:
+        return Ending(EXIT_FINDING, f"never ready within the time given: {', '.join(supervision.never_ready)}")
+    if limits.profiles is not None and supervision.stop_reason == "for" and life.profiles_applied < limits.profiles:
         return Ending(
             EXIT_FINDING, f"{life.profiles_applied} of {limits.profiles} profiles applied within the time given"
         )
     return Ending(0)
+
+
+def _up(session: Session) -> str:
+    return advise("up", session.home.root)
 
 
 def _was_stored(life: RunLife) -> bool:

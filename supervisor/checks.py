@@ -5,7 +5,7 @@ at here.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -17,6 +17,12 @@ LEAST_PYTHON: Final = (3, 11)
 LEAST_OPEN_FILES: Final = 256
 EARLIEST_CLOCK_S: Final = 1_735_689_600.0
 """2025-01-01: a clock before that was never set."""
+POOL_HEAD_BYTES: Final = 100
+"""The header of a SQLite file."""
+SQLITE_MAGIC: Final = b"SQLite format 3\x00"
+APPLICATION_ID_AT: Final = 68
+POOL_APPLICATION_ID: Final = 0x4F4E4952
+"""`ONIR`: what the pool-keeper writes into the header of a pool."""
 CLAUSE: Final = re.compile(r"(>=|<=|==|<|>|!=)\s*([0-9][0-9.]*)")
 
 
@@ -121,9 +127,40 @@ def judge_lock(running_pid: int | None, dead_pid: int | None, is_dead_alive: boo
         return Finding(name="lock", verdict="PASS", text=f"held by the running supervisor, pid {running_pid}")
     if dead_pid is not None:
         left = "its process is still there" if is_dead_alive else "its process is gone"
-        text = f"the supervisor with pid {dead_pid} was killed, {left}; the next `supervisor up` recovers its run"
+        text = f"the supervisor with pid {dead_pid} was killed, {left}; the next `supervisor up` here recovers its run"
         return Finding(name="lock", verdict="WARN", text=text)
     return Finding(name="lock", verdict="PASS", text="free")
+
+
+def judge_pool(path: str, head: bytes | None, has_log: bool, problem: str | None) -> Finding:
+    """The pool, when there is one, is a dream pool; `head` is its beginning.
+
+    With a write-ahead log (`has_log`), what a new pool says of itself may still be there alone.
+    """
+    if problem is not None:
+        return Finding(name="pool", verdict="FAIL", text=f"{path}: {problem}")
+    if not head:
+        return Finding(name="pool", verdict="PASS", text="empty" if head is not None else "none yet")
+    if len(head) < POOL_HEAD_BYTES or not head.startswith(SQLITE_MAGIC):
+        text = f"{path} is no SQLite file, or its beginning is damaged; move it away, or put a backup in its place"
+        return Finding(name="pool", verdict="FAIL", text=text)
+    application = int.from_bytes(head[APPLICATION_ID_AT : APPLICATION_ID_AT + 4], "big")
+    if application != POOL_APPLICATION_ID and not (application == 0 and has_log):
+        return Finding(name="pool", verdict="FAIL", text=f"{path} is a SQLite file of another program; move it away")
+    return Finding(name="pool", verdict="PASS", text=f"{path} is a dream pool")
+
+
+def judge_sockets(served: Sequence[str], in_the_way: Sequence[str], running_pid: int | None) -> Finding:
+    """No other process listens where the sockets of the run are going to be, and nothing lies there."""
+    if in_the_way:
+        text = f"no socket, but in the place of one: {', '.join(in_the_way)}; remove it"
+        return Finding(name="sockets", verdict="FAIL", text=text)
+    if running_pid is not None:
+        return Finding(name="sockets", verdict="PASS", text=f"served by the running supervisor, pid {running_pid}")
+    if served:
+        text = f"served by another process: {', '.join(served)}; find it with `fuser` and stop it, or use another home"
+        return Finding(name="sockets", verdict="FAIL", text=text)
+    return Finding(name="sockets", verdict="PASS", text="free")
 
 
 def judge_death_signal(is_available: bool) -> Finding:

@@ -9,6 +9,7 @@ contradict each other, folders and files that are not there.
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,11 +87,21 @@ def default_file() -> Path:
 
 def _layers(sources: Sources) -> Iterable[Layer]:
     yield read_file(default_file(), DEFAULT_ORIGIN)
-    chosen = (sources.config or sources.home.config) / ENGINE_FILE
-    if sources.config is not None or os.path.lexists(chosen):
-        yield read_file(chosen, str(chosen))
+    if sources.config is not None and sources.config.is_file():
+        yield Layer(problems=[_not_a_folder(sources.config)])
+    else:
+        chosen = (sources.config or sources.home.config) / ENGINE_FILE
+        if sources.config is not None or os.path.lexists(chosen):
+            yield read_file(chosen, str(chosen))
     yield read_assignments(sources.assignments)
     yield read_flags(sources.flags)
+
+
+def _not_a_folder(path: Path) -> str:
+    advice = f"name its folder: --config {shlex.quote(str(path.parent))}"
+    if path.name != ENGINE_FILE:
+        advice = f"call it {ENGINE_FILE} and {advice}"
+    return f"--config {path}: is a file; {advice}"
 
 
 def _validated(merged: Mapping[str, Stated], problems: list[str]) -> EngineSettings | None:

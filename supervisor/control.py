@@ -16,15 +16,20 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from schemas.base import Record
-from supervisor.errors import ControlError
+from supervisor.errors import ControlError, SilentError
 from supervisor.reports import StatusReport
 from supervisor.stats import StatsReport
 
 SOCKET_NAME: Final = "supervisor.ctl"
 MAX_REQUEST_BYTES: Final = 64 * 1024
 CLIENT_PATIENCE_S: Final = 5.0
-"""How long a client may take to send its line, and how long it waits for the answer."""
+"""How long a client may take to send its line."""
+ANSWER_PATIENCE_S: Final = 3.0
+"""How long a client waits for the answer."""
 SEND_PATIENCE_S: Final = 0.5
+HUNG_UP: Final = (
+    "the supervisor ended the conversation without an answer: it is just stopping, or was killed; try again"
+)
 
 
 class Request(Record):
@@ -127,8 +132,8 @@ class ControlServer:
         client.connection.close()
 
 
-def ask(runtime: Path, request: Request, patience_s: float = CLIENT_PATIENCE_S) -> Answer:
-    """The supervisor's answer; raises ControlError when it gives none within `patience_s`, or refuses."""
+def ask(runtime: Path, request: Request, patience_s: float = ANSWER_PATIENCE_S) -> Answer:
+    """The supervisor's answer; raises SilentError after `patience_s` without one, ControlError when it refuses."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(patience_s)
@@ -136,8 +141,17 @@ def ask(runtime: Path, request: Request, patience_s: float = CLIENT_PATIENCE_S) 
             connection.sendall(request.model_dump_json().encode() + b"\n")
             with connection.makefile("rb") as stream:
                 line = stream.readline()
+    except TimeoutError as error:
+        raise SilentError(f"the supervisor does not answer within {patience_s:g} s") from error
+    except ConnectionError as error:
+        if isinstance(error, ConnectionRefusedError):
+            raise ControlError(f"nobody listens on {runtime / SOCKET_NAME}") from error
+        raise ControlError(HUNG_UP) from error
     except OSError as error:
-        raise ControlError(f"the supervisor does not answer on {runtime / SOCKET_NAME} ({error})") from error
+        reason = error.strerror or str(error)
+        raise ControlError(f"the supervisor cannot be reached on {runtime / SOCKET_NAME}: {reason}") from error
+    if not line:
+        raise ControlError(HUNG_UP)
     try:
         answer = Answer.model_validate_json(line)
     except ValidationError as error:

@@ -1,19 +1,20 @@
-"""What is known of the death of an actor, as JSON and on one screen.
+"""What is known of the death of an actor, as JSON.
 
-In: the dead actor, the end of its log, the run. Out: `home/logs/crashes/RUN-INSTANCE-eN.json` and a text that names the
-signal or exit status, the step, the input, the last lines, and how often it died lately.
+In: the dead actor, the end of its log, the run. Out: `home/logs/crashes/RUN-INSTANCE-eN.json` with the signal or exit
+status, the step, the input, the last lines, and how often it died lately. The supervisor's log names the file.
 """
 
 import signal
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from bus.files import write_atomically
 from schemas.base import Record
+from supervisor.log_lines import parse_line
 
 LAST_LINES: Final = 50
-SCREEN_LINES: Final = 12
 TAIL_BYTES: Final = 64 * 1024
 
 
@@ -44,23 +45,6 @@ class CrashReport(Record):
         """Its file in `home/logs/crashes`."""
         return f"{self.run_id}-{self.actor}-e{self.epoch}.json"
 
-    def to_text(self) -> str:
-        """One screen."""
-        facts = (
-            ("ended", self.ended),
-            ("reason", self.reason or "-"),
-            ("step", str(self.step)),
-            ("input", self.input_reference or "-"),
-            ("restarts", f"{self.restarts}, {self.early_deaths_in_window} early deaths in the window"),
-            ("isolation", self.isolation),
-            ("report", f"logs/crashes/{self.file_name}"),
-        )
-        lines = [f"{self.actor} (epoch {self.epoch}) died", *(f"  {name:<10} {value}" for name, value in facts)]
-        if self.last_lines:
-            lines.append("  last lines")
-            lines.extend(f"    {line[:160]}" for line in self.last_lines[-SCREEN_LINES:])
-        return "\n".join(lines)
-
     def write(self, folder: Path) -> None:
         """Write the JSON file into `folder`, which is made when it is not there; raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,3 +70,9 @@ def last_lines(log: Path) -> tuple[str, ...]:
     except OSError:
         return ()
     return tuple(deque(text.splitlines(), maxlen=LAST_LINES))
+
+
+def last_error(lines: Sequence[str]) -> str | None:
+    """What the last error among `lines` of a log says; None when there is none."""
+    found = (parse_line(text, "") for text in reversed(lines))
+    return next((line.event for line in found if line.level == "error"), None)

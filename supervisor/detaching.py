@@ -13,7 +13,9 @@ import click
 from pydantic import ValidationError
 
 from schemas.base import Record
+from supervisor.advice import advise
 from supervisor.home import Home
+from supervisor.log_lines import printable
 
 DETACH_FLAGS = ("--detach", "-d")
 
@@ -23,6 +25,8 @@ class Report(Record):
 
     pid: int | None = None
     given_up: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+    """What to know of the inputs, such as what was left out."""
     error: str | None = None
     exit_code: int = 0
 
@@ -93,11 +97,14 @@ def _conclude(report: Report | None, child: "subprocess.Popen[bytes]", home: Hom
         return status if status > 0 else 1
     if report.pid is None:
         child.wait()
-        click.echo(f"error: {report.error}", err=True)
+        click.echo(f"error: {printable(report.error or '')}", err=True)
         return report.exit_code
     child.returncode = 0  # it runs on; nobody here waits for it
     click.echo(f"up: pid {report.pid}, home {home.root}")
+    for notice in report.notices:
+        click.echo(printable(notice), err=True)
     if report.given_up:
-        click.echo(f"given up: {', '.join(report.given_up)}; see `supervisor logs --level error`", err=True)
+        see = advise("logs --level error", home.root)
+        click.echo(f"given up: {', '.join(report.given_up)}; see {see}", err=True)
         return 3
     return 0

@@ -5,12 +5,15 @@ grow, is held; it goes on when a twentieth more than the limit is free, so that 
 """
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 RESUME_FACTOR: Final = 1.05
 MIB: Final = 1024 * 1024
+NO_SPACE: Final = re.compile(r"no space left|disk is full|quota exceeded", re.IGNORECASE)
+"""What the kernel and SQLite say of a full disk."""
 
 
 class DiskState(StrEnum):
@@ -29,6 +32,11 @@ def judge_disk(free_mib: float, warn_mib: int, stop_mib: int, before: DiskState)
     if free_mib < limit:
         return DiskState.FULL
     return DiskState.LOW if free_mib < warn_mib else DiskState.OK
+
+
+def tells_of_no_space(reason: str) -> bool:
+    """Whether an actor that died for `reason` wanted more room than the disk had."""
+    return NO_SPACE.search(reason) is not None
 
 
 def free_mib(folder: Path) -> float:

@@ -6,6 +6,7 @@ The command line prints `str(error)` and the exit code of the class, never a tra
 from typing import ClassVar
 
 from schemas.errors import OneirosError
+from supervisor.advice import advise
 
 
 class SupervisorError(OneirosError):
@@ -49,7 +50,7 @@ class NotRunningError(SupervisorError):
 
     def __init__(self, home: str) -> None:
         self.home = home
-        super().__init__(f"no supervisor runs on {home}; start one with `supervisor up`")
+        super().__init__(f"no supervisor runs on {home}; start one with {advise('up', home)}")
 
 
 class AlreadyRunningError(UsageError):
@@ -61,20 +62,47 @@ class AlreadyRunningError(UsageError):
         self.started_at = started_at
         self.runtime = runtime
         who = f"pid {pid}, started {started_at}, runtime folder {runtime}" if pid else "its lock file does not say who"
-        super().__init__(f"a supervisor already runs on {home} ({who}); `supervisor down` stops it")
+        super().__init__(f"a supervisor already runs on {home} ({who}); {advise('down', home)} stops it")
 
 
 class ControlError(SupervisorError):
     """The running supervisor did not answer, or refused the request."""
 
 
+class SilentError(ControlError):
+    """The running supervisor did not answer in time."""
+
+
+class UnreachableError(ControlError):
+    """A supervisor holds the home, and the folder of its sockets is gone."""
+
+    def __init__(self, home: str, pid: int, runtime: str) -> None:
+        self.home = home
+        self.pid = pid
+        super().__init__(
+            f"the supervisor of {home} (pid {pid}) cannot be reached: its runtime folder {runtime} is gone; "
+            f"{advise('down', home)} stops it"
+        )
+
+
+class CannotStartError(SupervisorError):
+    """An actor that is needed to finish an interrupted run cannot start, and trying again does not help."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, run_id: str, instance: str, reason: str) -> None:
+        self.run_id = run_id
+        self.reason = reason
+        super().__init__(f"{instance} cannot start: {reason} (run {run_id} was interrupted and waits to be finished)")
+
+
 class RecoveryError(SupervisorError):
     """A run that was interrupted could not be brought to its end."""
 
-    def __init__(self, run_id: str, reason: str, folder: str) -> None:
+    def __init__(self, run_id: str, reason: str, folder: str, home: str) -> None:
         self.run_id = run_id
         self.reason = reason
         super().__init__(
             f"run {run_id} was interrupted and its pool-keeper could not finish it ({reason}); see "
-            f"`supervisor logs --actor pool-keeper`. Giving up what it had not stored: remove {folder}"
+            f"{advise('logs --actor pool-keeper', home)}. Giving up what it had not stored: remove {folder}"
         )

@@ -46,13 +46,6 @@ class EventLog:
         except OSError:
             self.lost += 1
 
-    def show(self, text: str) -> None:
-        """Write down several lines for people, as they are."""
-        try:
-            os.write(self._file, text.encode() + b"\n")
-        except OSError:
-            self.lost += 1
-
     def take_over_output(self) -> None:
         """Let what is printed in this process go to the log as well."""
         os.dup2(self._file, 1)

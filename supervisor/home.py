@@ -92,13 +92,6 @@ class Home:
                 raise FolderRefusedError(str(folder), reason, "choose another folder with --home") from error
 
 
-def default_home() -> Path:
-    """`oneiros/` in the XDG state folder: $XDG_STATE_HOME, or ~/.local/state when that is unset or relative."""
-    declared = os.environ.get("XDG_STATE_HOME", "")
-    state = Path(declared) if declared.startswith("/") else Path.home() / ".local" / "state"
-    return state / "oneiros"
-
-
 def runtime_folder(home: Path) -> Path:
     """The folder for the sockets of `home`: ours, mode 0700, short; made when it is not there.
 

@@ -12,6 +12,7 @@ blank lines and lines that begin with # are passed over. A facts file without fa
 import codecs
 import hashlib
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ from schemas.ids import derived_id
 from schemas.inputs import Factoid, InputSet, Picture
 from schemas.settings import RunSettings
 from supervisor.errors import InputsRefusedError
+from supervisor.left_out import LeftOut, Refused, shorten
+from supervisor.log_lines import printable
 from supervisor.pictures import PICTURE_SUFFIXES, PictureRefusedError, decode_picture
 
 SAMPLE: Final = Path(__file__).parent / "sample"
@@ -28,6 +31,8 @@ MIN_PICTURES: Final = 2
 MAX_FACTS: Final = 10_000
 MAX_FACT_CHARACTERS: Final = 2000
 MAX_FACTS_BYTES: Final = 32 * 1024 * 1024
+CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+"""What a line of text does not hold; a tab is allowed."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +44,20 @@ class PreparedInputs:
     """`inputs.to_bytes()`."""
     sha256: str
     """Hexadecimal SHA-256 of `content`: the name of the set."""
-    refused: tuple[tuple[str, str], ...]
-    """File name, or file name and line, with the reason."""
+    left_out: LeftOut
+    """What cannot be used."""
     warnings: tuple[str, ...]
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know, in a few lines."""
+        return (*(f"left out: {line}" for line in self.left_out.lines()), *self.warnings)
 
 
 @dataclass
 class _Report:
-    refused: list[tuple[str, str]] = field(default_factory=list)
+    pictures: list[Refused] = field(default_factory=list)
+    facts: list[Refused] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -58,16 +69,25 @@ def prepare_inputs(run: RunSettings) -> PreparedInputs:
     inputs = InputSet(pictures=pictures, factoids=factoids)
     content = inputs.to_bytes()
     digest = hashlib.sha256(content).hexdigest()
-    return PreparedInputs(inputs, content, digest, tuple(report.refused), tuple(report.warnings))
+    left_out = LeftOut(tuple(report.pictures), tuple(report.facts))
+    return PreparedInputs(inputs, content, digest, left_out, tuple(report.warnings))
 
 
 def store_inputs(prepared: PreparedInputs, folder: Path) -> Path:
-    """The file of the set in `folder` (`home/inputs`), written when it is not there; raises OSError."""
+    """The file of the set in `folder` (`home/inputs`), written when it is not there or damaged; raises OSError."""
     path = folder / f"{prepared.sha256}.msgpack"
-    if not path.is_file():
+    if not _is_intact(path, prepared):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, prepared.content)
     return path
+
+
+def _is_intact(path: Path, prepared: PreparedInputs) -> bool:
+    """Whether the file at `path` holds the set: a name can outlive its content."""
+    try:
+        return path.stat().st_size == len(prepared.content) and path.read_bytes() == prepared.content
+    except FileNotFoundError:
+        return False
 
 
 def _take_pictures(folder: Path, run: RunSettings, report: _Report) -> tuple[Picture, ...]:
@@ -84,15 +104,16 @@ def _take_pictures(folder: Path, run: RunSettings, report: _Report) -> tuple[Pic
         try:
             picture = _picture(path, name, run.image_side)
         except PictureRefusedError as error:
-            report.refused.append((name, error.reason))
+            report.pictures.append((name, error.reason))
             continue
         known = taken.setdefault(picture.image_id, picture)
         if known is not picture:
-            report.refused.append((name, f"the same picture as {known.name}"))
+            report.pictures.append((name, f"the same picture as {known.name}"))
     if len(taken) < MIN_PICTURES:
-        summary = f"{folder}: {len(taken)} readable pictures, at least {MIN_PICTURES} different ones are needed"
-        listed = [f"{name}: {reason}" for name, reason in report.refused] or ["the folder holds no picture files"]
-        raise InputsRefusedError(summary, tuple(listed))
+        if not files:
+            raise InputsRefusedError(f"{folder} holds no pictures, a run needs at least {MIN_PICTURES}")
+        summary = f"needs at least {MIN_PICTURES} readable pictures, found {len(taken)} in {folder}"
+        raise InputsRefusedError(summary, shorten(report.pictures, "picture"))
     return tuple(taken.values())
 
 
@@ -114,22 +135,22 @@ def _picture(path: Path, name: str, side: int) -> Picture:
 
 
 def _readable(name: str) -> str:
-    return os.fsencode(name).decode("utf-8", "replace")
+    """`name` as text that can be shown: whatever steers a terminal is escaped."""
+    return printable(os.fsencode(name).decode("utf-8", "replace"))
 
 
 def _take_factoids(path: Path, report: _Report) -> tuple[Factoid, ...]:
     taken: dict[str, Factoid] = {}
-    for number, line in enumerate(_lines(path), start=1):
-        try:
-            text = line.decode("utf-8").strip()
-        except UnicodeDecodeError:
-            report.refused.append((f"{path.name} line {number}", "not UTF-8 text"))
-            continue
+    name = _readable(path.name)
+    lines = _lines(path)
+    _check_is_text(path, lines)
+    for number, line in enumerate(lines, start=1):
+        text = line.decode("utf-8", "replace").strip()
         if not text or text.startswith("#"):
             continue
-        if len(text) > MAX_FACT_CHARACTERS:
-            reason = f"{len(text)} characters, at most {MAX_FACT_CHARACTERS} are taken"
-            report.refused.append((f"{path.name} line {number}", reason))
+        reason = _refusal_of(line)
+        if reason is not None:
+            report.facts.append((f"{name} line {number}", reason))
             continue
         if len(taken) == MAX_FACTS:
             report.warnings.append(f"{path}: the first {MAX_FACTS} facts are used, those from line {number} on are not")
@@ -139,6 +160,31 @@ def _take_factoids(path: Path, report: _Report) -> tuple[Factoid, ...]:
     if not taken:
         report.warnings.append(f"{path}: holds no facts; nothing is dreamt from facts")
     return tuple(taken.values())
+
+
+def _check_is_text(path: Path, lines: list[bytes]) -> None:
+    """Raise InputsRefusedError when most lines are not text: then the file was never meant as facts."""
+    filled = [line for line in lines if line.strip()]
+    odd = sum(_reason_for_no_text(line) is not None for line in filled)
+    if 2 * odd > len(filled):
+        raise InputsRefusedError(f"{path}: not a text file ({odd} of {len(filled)} lines are no text)")
+
+
+def _refusal_of(line: bytes) -> str | None:
+    """Why the fact in `line` is not taken, None when it is."""
+    reason = _reason_for_no_text(line)
+    if reason is not None:
+        return reason
+    length = len(line.decode("utf-8").strip())
+    return f"{length} characters, at most {MAX_FACT_CHARACTERS} are taken" if length > MAX_FACT_CHARACTERS else None
+
+
+def _reason_for_no_text(line: bytes) -> str | None:
+    try:
+        text = line.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return "not UTF-8 text"
+    return "holds control characters" if CONTROL.search(text) else None
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -10,6 +10,7 @@ import platform
 import resource
 import signal
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -76,10 +77,36 @@ def has_ended(pid: int) -> bool:
 
 def is_alive(pid: int) -> bool:
     """Whether a process `pid` runs, of whoever; one that has ended and was not reaped runs no more."""
+    return _state_of(pid) not in {"Z", "X", ""}
+
+
+def is_suspended(pid: int) -> bool:
+    """Whether `pid` was stopped by a signal (Ctrl-Z, SIGSTOP) or a debugger, and does nothing until it is continued."""
+    return _state_of(pid) in {"T", "t"}
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Whether `pid` is a process of this user that has the file at `path` open."""
+    folder = Path(f"/proc/{pid}")
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+        wanted = path.stat()
+        if folder.stat().st_uid != os.getuid():
+            return False
+        for entry in (folder / "fd").iterdir():
+            with suppress(OSError):  # closed while we looked
+                if os.path.samestat(entry.stat(), wanted):
+                    return True
     except OSError:
         return False
+    return False
+
+
+def _state_of(pid: int) -> str:
+    """The letter of its state in proc(5), empty when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def kill_group(pid: int) -> None:

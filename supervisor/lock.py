@@ -81,6 +81,13 @@ def is_held(home: Home) -> bool:
     return False
 
 
+def is_held_by(home: Home, pid: int) -> bool:
+    """Whether `home` is held, and `pid` is a process of this user that has its lock file open."""
+    from supervisor.kernel import has_open
+
+    return is_held(home) and has_open(pid, home.lock_file)
+
+
 def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from supervisor.event_text import phrase_of
 from supervisor.stats import Scalar
 
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -50,12 +51,17 @@ class LogLine:
         """`12:00:00.000 dreamer          | event key=value`, UTC; colours only when `is_coloured`."""
         time = f"{datetime.fromtimestamp(self.at_s, UTC):%H:%M:%S.%f}"[:-3] if self.at_s is not None else " " * 12
         level = "" if self.level == "info" else f"{self.level.upper()} "
-        said = self.raw if self.raw is not None else " ".join((self.event, *_pairs(self.fields)))
-        said = _printable(level + said)
+        said = printable(level + self._said())
         if not is_coloured:
             return f"{time} {self.actor:<{NAME_WIDTH}} | {said}"
         tone = LEVEL_COLOURS.get(self.level, "")
         return f"{DIM}{time}{RESET} {colour_of(self.actor)}{self.actor:<{NAME_WIDTH}} |{RESET} {tone}{said}{RESET}"
+
+    def _said(self) -> str:
+        if self.raw is not None:
+            return self.raw
+        phrase = phrase_of(self.event, self.fields) if self.actor == "supervisor" else None
+        return phrase or " ".join((self.event, *_pairs(self.fields)))
 
     def to_json(self) -> str:
         """The line as one JSON object; a raw line is an event of its own."""
@@ -65,9 +71,12 @@ class LogLine:
 
 
 def parse_line(text: str, actor: str) -> LogLine:
-    """The line that `text` holds; `actor` owns the file, and is believed over the line only when that names none."""
+    """The line that `text` holds; `actor` owns the file, and is believed over the line only when that names none.
+
+    A record begins at the beginning of a line: what is indented belongs to the record before it, whatever it holds.
+    """
     try:
-        found = json.loads(text)
+        found = json.loads(text) if text.startswith("{") else None
     except ValueError:
         found = None
     if not isinstance(found, dict) or not isinstance(found.get("event"), str):
@@ -111,6 +120,13 @@ def _pairs(fields: Mapping[str, object]) -> list[str]:
     ]
 
 
-def _printable(text: str) -> str:
-    """`text` without control characters, so that a log line cannot steer the terminal."""
-    return "".join(sign if sign.isprintable() or sign == "\t" else f"\\x{ord(sign):02x}" for sign in text)
+def printable(text: str) -> str:
+    """`text` with its control characters escaped, so that nothing that is shown can steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign == "\t" else _escaped(sign) for sign in text)
+
+
+def _escaped(sign: str) -> str:
+    code = ord(sign)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -12,12 +12,29 @@ from typing import Any
 
 import click
 
-from supervisor.home import Home, default_home
+from supervisor.advice import default_home
+from supervisor.home import Home
 
 Command = Callable[..., Any]
 
 INPUT_FLAGS = ("images", "factoids", "seed")
 """Flags of `with_inputs`; each is a key of [run]."""
+IMAGES_HELP = (
+    "Folder of pictures to dream of: PNG, JPEG, or another raster format that Pillow opens (WebP, TIFF, BMP, GIF, ...)."
+)
+
+
+class Folder(click.Path):
+    """A folder; the empty text that an unset variable leaves on the command line is refused."""
+
+    def __init__(self, is_file_refused: bool) -> None:
+        super().__init__(path_type=Path, file_okay=not is_file_refused)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if str(value) == "":
+            self.fail("'' names no folder; is an unset variable meant?", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def _home(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Home:
@@ -26,7 +43,7 @@ def _home(_context: click.Context, _parameter: click.Parameter, value: Path | No
 
 home_option = click.option(
     "--home",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Folder(is_file_refused=True),
     callback=_home,
     metavar="DIR",
     help="State folder.  [default: oneiros/ in the XDG state folder]",
@@ -52,7 +69,7 @@ def configured(command: Command) -> Command:
 
     config = click.option(
         "--config",
-        type=click.Path(path_type=Path),
+        type=Folder(is_file_refused=False),  # a file is refused with every other mistake of the settings
         metavar="DIR",
         help="Folder of an engine.toml to use instead of HOME/config.",
     )
@@ -68,7 +85,7 @@ def configured(command: Command) -> Command:
 
 def with_inputs(command: Command) -> Command:
     """Give `command` the options of `configured` and --images, --factoids and --seed; all land in `sources`."""
-    images = click.option("--images", metavar="DIR", help="Folder of PNG or JPEG pictures to dream of.")
+    images = click.option("--images", metavar="DIR", help=IMAGES_HELP)
     factoids = click.option("--factoids", metavar="FILE", help="Text file of facts to dream of, one a line.")
     seed = click.option("--seed", type=int, metavar="N", help="Master seed: every draw derives from it.")
     return images(factoids(seed(configured(command))))

@@ -8,6 +8,7 @@ The orientation that a camera recorded is applied; colour profiles are not. Tran
 samples keep their upper eight bits, and an animation gives its first frame.
 """
 
+import re
 import stat
 import warnings
 from pathlib import Path
@@ -29,6 +30,7 @@ PICTURE_SUFFIXES: Final = frozenset(
 MIN_SIDE: Final = 16
 MAX_ASPECT: Final = 2
 MAX_PIXELS: Final = 128 * 1024 * 1024
+MEGA: Final = 1_000_000
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -57,7 +59,7 @@ def decode_picture(path: Path, side: int) -> Pixels:
         except OSError as error:
             raise PictureRefusedError(_reason(error)) from error
         except Image.DecompressionBombError as error:
-            raise PictureRefusedError(f"more than {MAX_PIXELS} pixels may be a decompression bomb") from error
+            raise PictureRefusedError(_too_large(_pixels_in(str(error)))) from error
         except Exception as error:  # a decoder fed damaged bytes fails with whatever its parser trips on
             raise PictureRefusedError(f"damaged ({type(error).__name__}: {error})") from error
 
@@ -86,7 +88,18 @@ def _check_size(width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE:
         raise PictureRefusedError(f"{width} x {height} pixels, at least {MIN_SIDE} x {MIN_SIDE} are needed")
     if width * height > MAX_PIXELS:
-        raise PictureRefusedError(f"{width} x {height} pixels, more than {MAX_PIXELS} may be a decompression bomb")
+        raise PictureRefusedError(_too_large(width * height))
+
+
+def _too_large(pixels: int | None) -> str:
+    found = "" if pixels is None else f"{pixels / MEGA:.0f} megapixels, "
+    return f"too large: {found}at most {MAX_PIXELS // MEGA}"
+
+
+def _pixels_in(message: str) -> int | None:
+    """The number of pixels that Pillow names when it refuses a picture before we have seen its size."""
+    found = re.search(r"(\d+) pixels", message)
+    return int(found.group(1)) if found is not None else None
 
 
 def _to_rgb(picture: "Frame") -> "Frame":

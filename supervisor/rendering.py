@@ -7,6 +7,8 @@ left out that the JSON form has and a person acts on.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from supervisor.advice import advise
+from supervisor.log_lines import printable
 from supervisor.reports import ActorStatus, StatusReport
 from supervisor.stats import Scalar, StatsReport
 
@@ -86,15 +88,29 @@ def _row(actor: ActorStatus) -> tuple[str, ...]:
 
 def _attention(report: StatusReport) -> list[str]:
     lines = [f"stopping: {report.stopping}"] if report.stopping else []
-    lines += [f"{actor.name} is {actor.state}: {actor.reason}" for actor in report.actors if actor.reason]
+    for actor in report.actors:
+        lines += _troubles(actor, report.home)
     lines += [
         f"{actor.name} lost {actor.damaged} messages to a damaged journal" for actor in report.actors if actor.damaged
     ]
     lines += [f"last refusal of {name}: {refusal}" for name, refusal in report.last_refusals]
     if report.disk != "ok":
         lines.append(f"the disk is {report.disk}: {report.disk_free_mib:.0f} MiB free")
-    lines += [f"input left out: {refused}" for refused in report.inputs_refused]
-    return ["", *lines] if lines else []
+    if report.inputs_refused:
+        lines.append(f"left out: {report.pictures_left_out} pictures, {report.facts_left_out} lines of facts")
+        lines += [f"  {refused}" for refused in report.inputs_refused]
+    return ["", *(printable(line) for line in lines)] if lines else []
+
+
+def _troubles(actor: ActorStatus, home: str) -> list[str]:
+    if not actor.reason:
+        return []
+    lines = [f"{actor.name} is {actor.state}: {actor.reason}"]
+    if actor.state == "failed":
+        if actor.crash_report is not None:
+            lines.append(f"  crash report: {actor.crash_report}")
+        lines.append(f"  {advise(f'restart {actor.name}', home)} tries again")
+    return lines
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

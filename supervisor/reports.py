@@ -17,6 +17,8 @@ class ActorStatus(Record):
     state: str
     reason: str | None
     """Why it is not ready."""
+    crash_report: str | None
+    """The file that its last death was written to."""
     epoch: int
     restarts: int
     """Restarts that nobody asked for."""
@@ -54,7 +56,9 @@ class StatusReport(Record):
     """ok, low or full."""
     disk_free_mib: float
     inputs_refused: tuple[str, ...]
-    """Pictures and facts that were left out, with the reason."""
+    """The first pictures and facts that were left out, with the reason, and how many more there are."""
+    pictures_left_out: int
+    facts_left_out: int
     actors: tuple[ActorStatus, ...]
 
     @property

@@ -13,11 +13,12 @@ from typing import Final
 
 from schemas.manifest import RunManifest, Seat
 from supervisor.control import Answer, Request
-from supervisor.crash_report import CrashReport, exit_text, last_lines
+from supervisor.crash_report import CrashReport, exit_text, last_error, last_lines
 from supervisor.describing import OwnFigures, describe_actors
-from supervisor.disk import DiskState, free_mib, judge_disk
+from supervisor.disk import DiskState, free_mib, judge_disk, tells_of_no_space
 from supervisor.epochs import EpochBook
 from supervisor.events import rotate_if_large
+from supervisor.left_out import LeftOut
 from supervisor.log_lines import utc_text
 from supervisor.log_tail import log_file
 from supervisor.processes import ForkLauncher, RunSeats
@@ -26,7 +27,7 @@ from supervisor.runs import RunFigures, RunFolder
 from supervisor.session import Periodic, Session
 from supervisor.stats import Sections, StatsReport, collect_sections
 from supervisor.supervised import SupervisedActor
-from supervisor.supervision import Duty, Supervision
+from supervisor.supervision import EXIT_CANNOT_START, Duty, Supervision
 
 FIGURES_PERIOD_S: Final = 5.0
 DISK_PERIOD_S: Final = 2.0
@@ -51,7 +52,8 @@ class RunLife:
     def __init__(
         self, session: Session, run: RunFolder, manifest: RunManifest, seats: tuple[Seat, ...], limits: Limits
     ) -> None:
-        self.inputs_refused: tuple[str, ...] = ()
+        self.left_out = LeftOut()
+        """What of the user's inputs the run does without."""
         self.on_settled: Callable[[tuple[str, ...]], None] | None = None
         """Called once, with the actors that were given up, when every other one has been ready."""
         self._session = session
@@ -128,9 +130,13 @@ class RunLife:
         return (
             f"{ready}/{len(actors)} ready | dreams {sections['pool']['dreams_total']} | "
             f"epochs {sections['learner']['epochs']} | profiles {sections['bias']['profiles']}, "
-            f"{sections['bias']['applied_by_dreamer']} applied | refused {refused} | "
+            f"{sections['bias']['applied_by_dreamer']} applied | refused {refused} | {self._left_out_text()}"
             f"{time.monotonic() - self._began_s:.0f} s"
         )
+
+    def _left_out_text(self) -> str:
+        pictures = len(self.left_out.pictures)
+        return f"{pictures} {'picture' if pictures == 1 else 'pictures'} left out | " if pictures else ""
 
     @property
     def profiles_applied(self) -> int:
@@ -186,7 +192,9 @@ class RunLife:
             fsync=self._manifest.settings.journal.fsync,
             disk=self._disk.value,
             disk_free_mib=round(self._free_mib, 1),
-            inputs_refused=self.inputs_refused,
+            inputs_refused=self.left_out.lines(),
+            pictures_left_out=len(self.left_out.pictures),
+            facts_left_out=len(self.left_out.facts),
             actors=describe_actors(self.supervision.actors.values(), own, now_s),
         )
 
@@ -207,6 +215,8 @@ class RunLife:
         if self._disk is not before:
             level = "info" if self._disk is DiskState.OK else "warning"
             self._session.events.say(level, f"disk {self._disk.value}", free_mib=round(self._free_mib))
+        if before is DiskState.FULL and self._disk is not DiskState.FULL:
+            self.supervision.revive(now_s, tells_of_no_space)
         for actor in self.supervision.actors.values():
             if actor.seat.role != "dreamer":
                 continue
@@ -227,6 +237,9 @@ class RunLife:
 
     def _report_crash(self, actor: SupervisedActor, now_s: float) -> None:
         folder = self._session.home.logs / "crashes"
+        lines = last_lines(log_file(self._session.home, actor.instance))
+        if actor.exit_status == EXIT_CANNOT_START and actor.failed is None:
+            actor.reason = last_error(lines) or actor.reason
         report = CrashReport(
             actor=actor.instance,
             epoch=actor.epoch,
@@ -239,11 +252,25 @@ class RunLife:
             early_deaths_in_window=actor.history.in_window(now_s),
             restarts=actor.restarts,
             isolation=self._manifest.isolation,
-            last_lines=last_lines(log_file(self._session.home, actor.instance)),
+            last_lines=lines,
         )
-        self._session.events.say("error", "died", of=actor.instance, epoch=actor.epoch, ended=report.ended)
-        self._session.events.show(report.to_text())
+        actor.crash_report = str(folder / report.file_name)
         try:
             report.write(folder)
         except OSError as error:
+            actor.crash_report = None
             self._session.events.say("warning", "crash report not written", why=str(error))
+        if actor.exit_status != EXIT_CANNOT_START:
+            self._say_died(report)
+
+    def _say_died(self, report: CrashReport) -> None:
+        self._session.events.say(
+            "error",
+            "died",
+            of=report.actor,
+            epoch=report.epoch,
+            ended=report.ended,
+            step=report.step,
+            input=report.input_reference,
+            report=f"logs/crashes/{report.file_name}",
+        )

@@ -41,6 +41,10 @@ class SupervisedActor:
     kill_at_s: float | None = None
     spawned_at_s: float = 0.0
     ready_at_s: float | None = None
+    was_ever_ready: bool = False
+    """Whether any of its processes has become ready."""
+    crash_report: str | None = None
+    """The file that its last death was written to."""
     beat_at_s: float | None = None
     step: int = 0
     heartbeat: Heartbeat | None = None
@@ -114,6 +118,7 @@ class SupervisedActor:
         if self.ready_at_s is not None:
             return False
         self.ready_at_s = self.beat_at_s = now_s
+        self.was_ever_ready = True
         if self.state == "starting":
             self.state = "ready"
         return True

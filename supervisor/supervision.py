@@ -14,6 +14,7 @@ from schemas.base import Message
 from schemas.control import Failed, Heartbeat, Ready, Stopped
 from schemas.manifest import Seat
 from schemas.settings import SupervisorSettings
+from supervisor.actor_names import unknown_actor
 from supervisor.crash_report import exit_text
 from supervisor.events import EventSink
 from supervisor.plan import start_order, stop_order
@@ -21,6 +22,8 @@ from supervisor.processes import Launcher, Process
 from supervisor.restarts import RestartHistory, RestartPolicy
 from supervisor.supervised import SupervisedActor
 
+EXIT_CANNOT_START: Final = 78
+"""EX_CONFIG of sysexits(3): the actor cannot start, and trying again does not help."""
 LATE_GRACE_S: Final = 2.0
 """Between SIGTERM and SIGKILL for an actor that no longer answers."""
 
@@ -53,6 +56,8 @@ class Supervision:
         self._to_start = deque(self.actors.values())
         self._to_stop: deque[SupervisedActor] = deque()
         self.stop_reason: str | None = None
+        self.cannot_start: dict[str, str] = {}
+        """The actors that say that they can never start, and why."""
 
     @property
     def is_settled(self) -> bool:
@@ -68,6 +73,11 @@ class Supervision:
     def failed(self) -> tuple[str, ...]:
         """The actors that were given up."""
         return tuple(actor.instance for actor in self.actors.values() if actor.state == "failed")
+
+    @property
+    def never_ready(self) -> tuple[str, ...]:
+        """The actors of which no process has become ready so far."""
+        return tuple(actor.instance for actor in self.actors.values() if not actor.was_ever_ready)
 
     @property
     def has_ended_process(self) -> bool:
@@ -102,18 +112,29 @@ class Supervision:
         """Start `instance` afresh, also when it was given up; never counted. Returns why that cannot be, or None."""
         actor = self.actors.get(instance)
         if actor is None:
-            return f"no actor is called {instance}; there are {', '.join(self.actors)}"
+            return unknown_actor(instance, self.actors)
         if self.stop_reason is not None:
             return "everything is being stopped"
         if actor.held is not None:
             return f"{instance} is held ({actor.held}) and starts again by itself"
+        self._start_afresh(actor, "asked for", now_s)
+        return None
+
+    def revive(self, now_s: float, is_mended: Callable[[str], bool]) -> None:
+        """Start afresh those that were given up for a reason that is mended now; never counted."""
+        for actor in self.actors.values():
+            if actor.state == "failed" and self.stop_reason is None and is_mended(actor.reason or ""):
+                self._duty.say("info", "revived", of=actor.instance, why=actor.reason)
+                self._start_afresh(actor, "its reason is mended", now_s)
+
+    def _start_afresh(self, actor: SupervisedActor, reason: str, now_s: float) -> None:
         actor.history.clear()
-        actor.state, actor.reason = "restarting", "asked for"
+        self.cannot_start.pop(actor.instance, None)
+        actor.state, actor.reason = "restarting", reason
         if actor.process is None:
             actor.start_at_s = now_s
         else:
             actor.end("restart", self._duty.settings.stop_deadline_s, now_s)
-        return None
 
     def request_stop(self, reason: str, now_s: float) -> None:
         """Stop everything in order; a later reason changes nothing."""
@@ -180,7 +201,7 @@ class Supervision:
             actor.reason = f"cannot be started: {error}"
             self._decide_after_death(actor, now_s)
             return
-        self._duty.say("info", "started", of=actor.instance, epoch=actor.epoch, pid=self._pid(actor))
+        self._duty.say("debug", "started", of=actor.instance, epoch=actor.epoch, pid=self._pid(actor))
 
     def _say_ready(self, actor: SupervisedActor, now_s: float) -> None:
         took_ms = round((now_s - actor.spawned_at_s) * 1000)
@@ -209,9 +230,13 @@ class Supervision:
         status = actor.clear_away(ended)
         match actor.intent:
             case "run":
-                actor.reason = actor.reason or exit_text(status)
+                said = actor.failed.reason if actor.failed is not None else None
+                actor.reason = actor.reason or said or exit_text(status)
                 self._duty.report_crash(actor, now_s)
-                self._decide_after_death(actor, now_s)
+                if status == EXIT_CANNOT_START:
+                    self._give_up_at_once(actor, now_s)
+                else:
+                    self._decide_after_death(actor, now_s)
             case "restart":
                 actor.state, actor.start_at_s = "restarting", now_s
             case "hold":
@@ -220,7 +245,8 @@ class Supervision:
             case "stop":
                 actor.state = "stopped"
                 actor.reason = exit_text(status) if status else self.stop_reason
-                self._duty.say("info", "stopped", of=actor.instance, epoch=actor.epoch, status=exit_text(status))
+                level = "warning" if status else "info"
+                self._duty.say(level, "stopped", of=actor.instance, epoch=actor.epoch, status=exit_text(status))
 
     def _decide_after_death(self, actor: SupervisedActor, now_s: float) -> None:
         delay_s = actor.history.record_death(now_s, actor.was_ready_for_s(now_s))
@@ -232,6 +258,15 @@ class Supervision:
         actor.restarts += 1
         self._duty.say("warning", "restarting", of=actor.instance, delay_ms=round(delay_s * 1000), why=actor.reason)
 
+    def _give_up_at_once(self, actor: SupervisedActor, now_s: float) -> None:
+        """Take it at its word; before everything is up, nothing else is worth starting without it."""
+        actor.state, actor.start_at_s = "failed", None
+        reason = self.cannot_start[actor.instance] = (actor.reason or "").removeprefix("cannot start: ")
+        actor.reason = reason
+        self._duty.say("error", "cannot start", of=actor.instance, epoch=actor.epoch, why=reason)
+        if not self.is_settled:
+            self.request_stop("failed", now_s)
+
     def _stop_next(self, now_s: float) -> None:
         while self._to_stop and self._to_stop[0].process is None:
             self._to_stop.popleft()
@@ -239,7 +274,7 @@ class Supervision:
             actor = self._to_stop[0]
             actor.state, actor.reason = "stopping", self.stop_reason
             actor.end("stop", self._duty.settings.stop_deadline_s, now_s)
-            self._duty.say("info", "waiting", of=actor.instance, deadline_s=self._duty.settings.stop_deadline_s)
+            self._duty.say("debug", "waiting", of=actor.instance, deadline_s=self._duty.settings.stop_deadline_s)
 
     def _pid(self, actor: SupervisedActor) -> int:
         return actor.process.pid if actor.process is not None else 0

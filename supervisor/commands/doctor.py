@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import resource
+import socket
 import sys
 import tempfile
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from supervisor.lock import Holder
 
 PACKAGES: Final = ("actors", "bus", "schemas", "supervisor")
+SOCKET_PATIENCE_S: Final = 1.0
 REQUIREMENT: Final = re.compile(r"^([A-Za-z0-9_.-]+)\s*([^;]*)$")
 
 
@@ -96,24 +98,58 @@ def _check_home(home: Home) -> "tuple[Finding, ...]":
         checks.judge_configuration(problems),
         checks.judge_home(str(home.root), _writing_problem(existing)),
         checks.judge_disk_space(free_mib(existing), settings.disk_warn_mib, settings.disk_stop_mib),
-        _check_runtime(home),
+        _check_pool(home),
+        *_check_runtime(home, _pid_of(holder)),
         checks.judge_lock(_pid_of(holder), _pid_of(dead), dead is not None and is_alive(dead.pid)),
         checks.judge_clock(time.time(), _newest_run_s(home)),
     )
 
 
-def _check_runtime(home: Home) -> "Finding":
+def _check_pool(home: Home) -> "Finding":
     from supervisor import checks
+
+    head, problem = None, None
+    try:
+        with home.pool_file.open("rb") as file:
+            head = file.read(checks.POOL_HEAD_BYTES)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        problem = error.strerror or str(error)
+    log = home.pool_file.with_name(f"{home.pool_file.name}-wal")
+    has_log = log.is_file() and log.stat().st_size > 0
+    return checks.judge_pool(str(home.pool_file), head, has_log, problem)
+
+
+def _check_runtime(home: Home, running_pid: int | None) -> "tuple[Finding, ...]":
+    from bus.endpoints import inbox_path
+    from supervisor import checks
+    from supervisor.control import SOCKET_NAME
     from supervisor.errors import FolderRefusedError
+    from supervisor.plan import default_seats
 
     try:
         folder = runtime_folder(home.root)
     except FolderRefusedError as error:
-        return checks.judge_runtime("", 0, SOCKET_PATH_LIMIT, str(error))
+        return (checks.judge_runtime("", 0, SOCKET_PATH_LIMIT, str(error)),)
+    names = ("supervisor", *(seat.instance for seat in default_seats()))
+    sockets = (folder / SOCKET_NAME, *(inbox_path(folder, name) for name in names))
+    served = [str(path) for path in sockets if _is_served(path)]
+    in_the_way = [str(path) for path in sockets if os.path.lexists(path) and not path.is_socket()]
     longest = len(os.fsencode(folder)) + 1 + LONGEST_SOCKET_NAME
     with suppress(OSError):
         folder.rmdir()  # only looked at: an empty one was made just now
-    return checks.judge_runtime(str(folder), longest, SOCKET_PATH_LIMIT, None)
+    return (
+        checks.judge_runtime(str(folder), longest, SOCKET_PATH_LIMIT, None),
+        checks.judge_sockets(served, in_the_way, running_pid),
+    )
+
+
+def _is_served(path: Path) -> bool:
+    """Whether a process listens at `path`."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(SOCKET_PATIENCE_S)
+        return probe.connect_ex(str(path)) == 0
 
 
 def _newest_run_s(home: Home) -> float | None:

@@ -57,13 +57,14 @@ def command(follow: bool, actors: tuple[str, ...], since: float | None, level: s
       supervisor logs -f
       supervisor logs --actor learner --since 5m --level warning
     """
+    from supervisor.actor_names import unknown_actor
     from supervisor.errors import UsageError
     from supervisor.log_tail import LogFilter, Tail, log_file, log_names, merged_history, rotated_files
 
     known = log_names(home.logs)
     unknown = [actor for actor in actors if actor not in known]
     if unknown:
-        raise UsageError(f"no log of {', '.join(unknown)} in {home.logs}; there are {', '.join(known) or 'none'}")
+        raise UsageError("\n".join(unknown_actor(name, known) for name in unknown))
     tails = [Tail(log_file(home, name)) for name in actors or known]
     wanted = LogFilter(actors, since, LEVELS.index(level))
     history = merged_history([(rotated_files(tail.path), tail) for tail in tails])

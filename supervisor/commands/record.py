@@ -35,8 +35,8 @@ def list_(home: Home, as_json: bool) -> None:
     Example:
       supervisor record list
     """
-    from supervisor.record_text import draw_recordings
-    from supervisor.recordings import list_recordings
+    from supervisor.recorded.record_text import draw_recordings
+    from supervisor.recorded.recordings import list_recordings
 
     found = list_recordings(home)
     click.echo(found.model_dump_json(indent=2) if as_json else draw_recordings(found))
@@ -54,10 +54,10 @@ def info(run: str, home: Home, as_json: bool) -> None:
       supervisor record info
       supervisor record info 20261120T08 --json | jq '.actors[].by_kind'
     """
-    from supervisor.inspecting import inspect_run
-    from supervisor.progress import shown_progress
-    from supervisor.record_text import draw_details
-    from supervisor.recordings import open_recording
+    from supervisor.recorded.inspecting import inspect_run
+    from supervisor.recorded.progress import shown_progress
+    from supervisor.recorded.record_text import draw_details
+    from supervisor.recorded.recordings import open_recording
     from supervisor.runs import resolve_run
 
     found = resolve_run(home, run)
@@ -85,12 +85,12 @@ def verify(context: click.Context, /, run: str, deep: bool, home: Home, as_json:
       supervisor record verify latest --deep --json
     """
     from bus.verification import verify as verify_recording
-    from supervisor.content import ContentCheck
-    from supervisor.progress import shown_progress
-    from supervisor.record_text import draw_verification
-    from supervisor.recordings import is_live, open_recording
+    from supervisor.recorded.content import ContentCheck
+    from supervisor.recorded.progress import shown_progress
+    from supervisor.recorded.record_text import draw_verification
+    from supervisor.recorded.recordings import is_live, open_recording
+    from supervisor.recorded.verdicts import verdict_code, verdict_tree
     from supervisor.runs import resolve_run
-    from supervisor.verdicts import verdict_code, verdict_tree
 
     found = resolve_run(home, run)
     recording = open_recording(found)
@@ -129,10 +129,10 @@ def prune(
       supervisor record prune --older-than 30
     """
     from supervisor.configuration import load_configuration
-    from supervisor.progress import shown_progress
-    from supervisor.record_text import draw_pruning
-    from supervisor.retention import Retention, prunable_bytes
-    from supervisor.retention import prune as prune_runs
+    from supervisor.recorded.progress import shown_progress
+    from supervisor.recorded.record_text import draw_pruning
+    from supervisor.recorded.retention import Retention, prunable_bytes
+    from supervisor.recorded.retention import prune as prune_runs
 
     days = load_configuration(sources).settings.journal.keep_days if older_than is None else older_than
     retention = Retention(days, time.time(), is_dry_run=dry_run, is_abandoning=abandon)
@@ -154,7 +154,7 @@ def pin(run: str, note: str, home: Home) -> None:
     Example:
       supervisor record pin latest --note "the run of the paper"
     """
-    from supervisor.retention import pin as pin_run
+    from supervisor.recorded.retention import pin as pin_run
     from supervisor.runs import resolve_run
 
     found = resolve_run(home, run)
@@ -172,7 +172,7 @@ def unpin(run: str, home: Home) -> None:
     Example:
       supervisor record unpin 0001
     """
-    from supervisor.retention import unpin as unpin_run
+    from supervisor.recorded.retention import unpin as unpin_run
     from supervisor.runs import resolve_run
 
     found = resolve_run(home, run)
@@ -211,10 +211,10 @@ def export(  # noqa: PLR0913 - the options of the command
       supervisor record export 0001 --format jsonl --output run.jsonl
     """
     from supervisor.errors import UsageError
-    from supervisor.exporting import ExportRequest, export_run, json_lines_sink, mcap_sink
-    from supervisor.progress import shown_progress
-    from supervisor.record_text import draw_export
-    from supervisor.recordings import open_recording
+    from supervisor.recorded.exporting import ExportRequest, export_run, json_lines_sink, mcap_sink
+    from supervisor.recorded.progress import shown_progress
+    from supervisor.recorded.record_text import draw_export
+    from supervisor.recorded.recordings import open_recording
     from supervisor.runs import resolve_run
 
     if payloads and form == "mcap":

@@ -39,7 +39,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command
       supervisor replay
       supervisor replay 20261120T081017Z-0001 --actor learner --json
     """
-    from supervisor.replay_report import Wanted, draw_replay, replay_run
+    from supervisor.recorded.replay_report import Wanted, draw_replay, replay_run
 
     wanted = Wanted(actors, until, from_snapshot, _ulps(tolerance))
     report = replay_run(home, run, wanted, is_terminal=not as_json)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from supervisor.advice import advise
 from supervisor.home import Home
 from supervisor.options import home_option
 
@@ -28,28 +29,34 @@ def command(actor: str, home: Home) -> None:
     Example:
       supervisor restart learner
     """
+    from supervisor.actor_names import unknown_actor
     from supervisor.asking import ask_home
     from supervisor.control import Request
-    from supervisor.errors import ControlError
+    from supervisor.errors import ControlError, UsageError
 
-    before = _find(home, actor)
+    rows = _rows(home)
+    if actor not in rows:
+        raise UsageError(unknown_actor(actor, rows))
+    before = rows[actor]
+    see = f"see {advise(f'logs --actor {actor}', home.root)}"
     ask_home(home, Request(verb="restart", actor=actor))
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s:
-        now = _find(home, actor)
-        is_new = now is not None and (before is None or now.epoch > before.epoch)
-        if now is not None and is_new and now.state == "ready":
+        now = _rows(home).get(actor, before)
+        is_new = now.epoch > before.epoch
+        if is_new and now.state == "ready":
             click.echo(f"{actor}: ready, epoch {now.epoch}, pid {now.pid}")
             return
-        if now is not None and is_new and now.state == "failed":
-            raise ControlError(f"{actor} was given up again: {now.reason}; see `supervisor logs --actor {actor}`")
+        if is_new and now.state == "failed":
+            raise ControlError(f"{actor} was given up again: {now.reason}; {see}")
         time.sleep(POLL_S)
-    raise ControlError(f"{actor} is not ready after {PATIENCE_S:g} s; see `supervisor logs --actor {actor}`")
+    raise ControlError(f"{actor} is not ready after {PATIENCE_S:g} s; {see}")
 
 
-def _find(home: Home, actor: str) -> "ActorStatus | None":
+def _rows(home: Home) -> "dict[str, ActorStatus]":
+    """The actors that there are, by name."""
     from supervisor.asking import ask_home
     from supervisor.control import Request
 
     report = ask_home(home, Request(verb="status")).status
-    return next((found for found in report.actors if found.name == actor), None) if report is not None else None
+    return {row.name: row for row in report.actors if row.role != "supervisor"} if report is not None else {}

@@ -25,9 +25,16 @@ def command(home: Home, as_json: bool) -> None:
       supervisor stats
       supervisor stats --json | jq .pool.dreams_total
     """
+    from supervisor.errors import NotRunningError
     from supervisor.rendering import draw_stats
 
-    report = _find(home)
+    try:
+        report = _find(home)
+    except NotRunningError:
+        if not as_json:
+            raise
+        click.echo(json.dumps({"running": False, "home": str(home.root)}, indent=2))
+        raise click.exceptions.Exit(NotRunningError.exit_code) from None
     click.echo(json.dumps(report.tree(), indent=2) if as_json else draw_stats(report))
 
 

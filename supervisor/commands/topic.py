@@ -12,9 +12,9 @@ from supervisor.home import Home
 from supervisor.options import home_option, json_option
 
 if TYPE_CHECKING:
-    from supervisor.conversation import Conversation
-    from supervisor.listening import ChosenRun
-    from supervisor.topics import Topic, Window
+    from supervisor.recorded.conversation import Conversation
+    from supervisor.recorded.listening import ChosenRun
+    from supervisor.recorded.topics import Topic, Window
 
 LIVE_WINDOW_S: Final = 5.0
 Seconds = click.FloatRange(min=0.0, min_open=True)
@@ -67,8 +67,8 @@ def list_(run_name: str, home: Home, as_json: bool) -> None:
     Example:
       supervisor topic list --run latest --json | jq '.topics[].messages'
     """
-    from supervisor.listening import choose_run, say_damages
-    from supervisor.topic_tables import draw_topics
+    from supervisor.recorded.listening import choose_run, say_damages
+    from supervisor.recorded.topic_tables import draw_topics
 
     run = choose_run(home, run_name)
     conversation, topics = _survey(run)
@@ -97,10 +97,10 @@ def info(kind: str, run_name: str, home: Home, as_json: bool) -> None:
     Example:
       supervisor topic info RetrievalQuery
     """
-    from supervisor.kinds import describe_kind, find_kind
-    from supervisor.listening import choose_run
+    from supervisor.recorded.kinds import describe_kind, find_kind
+    from supervisor.recorded.listening import choose_run
+    from supervisor.recorded.topic_tables import draw_kind, draw_topics
     from supervisor.runs import list_runs
-    from supervisor.topic_tables import draw_kind, draw_topics
 
     described = describe_kind(find_kind(kind))
     run = choose_run(home, run_name) if list_runs(home) else None
@@ -156,7 +156,7 @@ def echo(  # noqa: PLR0913 - the options of the command
       supervisor topic echo DreamEntry --filter 'source==image and coherence>0.6' --count 3 --json
       supervisor topic echo --from learner --since 1m --no-follow
     """
-    from supervisor.echoing import EchoRequest, echo_messages
+    from supervisor.recorded.echoing import EchoRequest, echo_messages
 
     words = (kinds, senders, receivers, expression)
     request = EchoRequest(run_name, *words, count, duration, since, follow, as_json)
@@ -176,7 +176,7 @@ def hz(**arguments: Any) -> None:
     Example:
       supervisor topic hz DreamEntry --duration 30
     """
-    from supervisor.topics import frequency_row
+    from supervisor.recorded.topics import frequency_row
 
     _show_rates(frequency_row, **arguments)
 
@@ -193,7 +193,7 @@ def bw(**arguments: Any) -> None:
     Example:
       supervisor topic bw --json | jq '.topics[].mean_bytes_per_s'
     """
-    from supervisor.topics import bandwidth_row
+    from supervisor.recorded.topics import bandwidth_row
 
     _show_rates(bandwidth_row, **arguments)
 
@@ -207,9 +207,9 @@ def _show_rates(
     home: Home,
     as_json: bool,
 ) -> None:
-    from supervisor.kinds import find_kind
-    from supervisor.listening import choose_run, say_damages
-    from supervisor.topic_tables import draw_rates
+    from supervisor.recorded.kinds import find_kind
+    from supervisor.recorded.listening import choose_run, say_damages
+    from supervisor.recorded.topic_tables import draw_rates
 
     wanted = find_kind(kind) if kind is not None else None
     run = choose_run(home, run_name)
@@ -225,7 +225,7 @@ def _show_rates(
 
 def _measure(run: "ChosenRun", duration: float | None) -> "tuple[Conversation, Window, dict[str, Topic]]":
     """What was said, and the window to look at: its end is now, or where a run that has ended ends."""
-    from supervisor.topics import SECOND_NS, Window
+    from supervisor.recorded.topics import SECOND_NS, Window
 
     if run.is_live:
         end_ns = time.time_ns()
@@ -240,9 +240,9 @@ def _measure(run: "ChosenRun", duration: float | None) -> "tuple[Conversation, W
 
 
 def _survey(run: "ChosenRun", since_ns: int = 0) -> "tuple[Conversation, dict[str, Topic]]":
-    from supervisor.conversation import Conversation
-    from supervisor.listening import read_through
-    from supervisor.topics import survey
+    from supervisor.recorded.conversation import Conversation
+    from supervisor.recorded.listening import read_through
+    from supervisor.recorded.topics import survey
 
     conversation = Conversation(run.folder.journal, since_ns)
     topics = survey(read_through(conversation))

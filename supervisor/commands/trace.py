@@ -48,8 +48,8 @@ def command(message_id: str, depth: int, width: int, run_name: str, home: Home, 
       supervisor trace bias-synthesizer/1/2 --json | jq '.edges[] | select(.relation == "entered")'
     """
     from supervisor.asking import is_coloured
-    from supervisor.listening import say_damages
-    from supervisor.trace_report import trace_message
+    from supervisor.recorded.listening import say_damages
+    from supervisor.recorded.trace_report import trace_message
 
     report = trace_message(home, run_name, message_id, depth or None)
     if as_json:

@@ -1,8 +1,9 @@
 """`supervisor up`: start the loop, show what it does, stop it in order."""
 
+import math
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,12 +13,24 @@ from supervisor.options import with_inputs
 if TYPE_CHECKING:
     from supervisor.configuration import Sources
 
-Positive = click.FloatRange(min=0.0, min_open=True)
+
+class Seconds(click.FloatRange):
+    """A length of time: more than nothing, and not endless."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0.0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds."""
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no number of seconds; leave --for out to run until Ctrl-C", param, ctx)
+        return seconds
 
 
 @click.command()
 @click.option("--detach", "-d", is_flag=True, help="Return as soon as every actor is ready, and let the loop run on.")
-@click.option("--for", "seconds", type=Positive, metavar="SECONDS", help="Stop after this time.")
+@click.option("--for", "seconds", type=Seconds(), metavar="SECONDS", help="Stop after this time.")
 @click.option(
     "--until-profiles",
     type=click.IntRange(min=1),
@@ -33,7 +46,7 @@ def command(
 
     Every actor is stopped in order on Ctrl-C, SIGTERM, `supervisor down` or at a limit; a second Ctrl-C kills. A
     run that was interrupted before is brought to its end first. Exit code 0: stopped in order; 1: a limit passed
-    unmet; 2: refused; 3: an actor was given up.
+    unmet, or an actor was never ready; 2: refused; 3: an actor was given up, or cannot start.
 
     \b
     Examples:
@@ -57,18 +70,23 @@ def _live(sources: "Sources", seconds: float | None, until_profiles: int | None,
     from supervisor.bring_up import UpRequest, bring_up
     from supervisor.cli import exit_code_of
     from supervisor.detaching import Parent, Report
+    from supervisor.log_lines import printable
     from supervisor.run_life import Limits
 
     parent = Parent(report_to)
     request = UpRequest(sources, Limits(seconds, until_profiles), is_detached=parent.is_waiting)
     try:
-        ending = bring_up(request, nursery, lambda given_up: parent.tell(Report(pid=os.getpid(), given_up=given_up)))
+        ending = bring_up(
+            request,
+            nursery,
+            lambda given_up, notices: parent.tell(Report(pid=os.getpid(), given_up=given_up, notices=notices)),
+        )
     except (OneirosError, OSError) as error:
         parent.tell(Report(error=str(error), exit_code=exit_code_of(error)))
         raise
     finally:
         nursery.close()
     if ending.message is not None:
-        click.echo(ending.message, err=True)
+        click.echo("\n".join(map(printable, ending.message.splitlines())), err=True)
     parent.tell(Report(error=ending.message or "stopped before it was up", exit_code=ending.exit_code))
     return ending.exit_code

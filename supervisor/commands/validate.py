@@ -9,6 +9,7 @@ from schemas.errors import SettingsError
 from supervisor.configuration import Sources, load_configuration
 from supervisor.errors import InputsRefusedError
 from supervisor.inputs import prepare_inputs
+from supervisor.log_lines import printable
 from supervisor.options import json_option, with_inputs
 
 
@@ -18,8 +19,11 @@ class Verdict:
 
     problems: tuple[str, ...] = ()
     """Reasons why nothing could start."""
+    left_out: tuple[str, ...] = ()
+    """The first pictures and facts that would be left out, and how many more there are."""
+    pictures_left_out: int = 0
+    facts_left_out: int = 0
     warnings: tuple[str, ...] = ()
-    """What would be left out."""
     sha256: str | None = None
     pictures: int = 0
     factoids: int = 0
@@ -51,9 +55,12 @@ def _judge(sources: Sources) -> Verdict:
     try:
         prepared = prepare_inputs(configuration.settings.run)
     except InputsRefusedError as error:
-        return Verdict(problems=(error.summary, *error.problems), sha256=configuration.sha256)
+        return Verdict(problems=(error.summary,), left_out=error.problems, sha256=configuration.sha256)
     return Verdict(
-        warnings=(*(f"{name}: {reason}" for name, reason in prepared.refused), *prepared.warnings),
+        left_out=prepared.left_out.lines(),
+        warnings=prepared.warnings,
+        pictures_left_out=len(prepared.left_out.pictures),
+        facts_left_out=len(prepared.left_out.facts),
         sha256=configuration.sha256,
         pictures=len(prepared.inputs.pictures),
         factoids=len(prepared.inputs.factoids),
@@ -64,7 +71,9 @@ def _as_json(verdict: Verdict) -> str:
     content = {
         "ok": not verdict.problems,
         "problems": verdict.problems,
-        "warnings": verdict.warnings,
+        "warnings": (*verdict.left_out, *verdict.warnings),
+        "pictures_left_out": verdict.pictures_left_out,
+        "facts_left_out": verdict.facts_left_out,
         "sha256": verdict.sha256,
         "pictures": verdict.pictures,
         "factoids": verdict.factoids,
@@ -74,10 +83,11 @@ def _as_json(verdict: Verdict) -> str:
 
 def _as_text(verdict: Verdict) -> str:
     lines = [f"error: {problem}" for problem in verdict.problems]
-    lines += [f"left out: {warning}" for warning in verdict.warnings]
+    lines += [f"left out: {refused}" for refused in verdict.left_out]
+    lines += [f"warning: {warning}" for warning in verdict.warnings]
     if verdict.problems:
         count = "1 problem" if len(verdict.problems) == 1 else f"{len(verdict.problems)} problems"
         lines.append(f"{count}; nothing can start")
     else:
         lines.append(f"valid: {verdict.pictures} pictures, {verdict.factoids} facts, configuration {verdict.sha256}")
-    return "\n".join(lines)
+    return "\n".join(printable(line) for line in lines)

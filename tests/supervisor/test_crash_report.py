@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from supervisor.crash_report import LAST_LINES, CrashReport, exit_text, last_lines
+from supervisor.crash_report import LAST_LINES, CrashReport, exit_text, last_error, last_lines
 
 
 def make_report() -> CrashReport:
@@ -30,13 +30,11 @@ def test_signals_are_named() -> None:
     assert exit_text(70) == "exited with 70"
 
 
-def test_screen_holds_what_a_person_needs_to_know() -> None:
-    text = make_report().to_text()
+def test_last_error_of_a_log_is_found_among_its_lines() -> None:
+    lines = ('{"level": "error", "event": "first"}', '{"level": "error", "event": "second"}', "Traceback", "  x")
 
-    for fact in ("learner", "epoch 3", "SIGSEGV", "loss is NaN", "17", "LearningBatch pool-keeper/1/9", "two"):
-        assert fact in text
-    assert "20300101T000000Z-0001-learner-e3.json" in text
-    assert len(text.splitlines()) <= 24
+    assert last_error(lines) == "second"
+    assert last_error(("one", "two")) is None
 
 
 def test_file_is_json_and_named_by_run_actor_and_epoch(tmp_path: Path) -> None:

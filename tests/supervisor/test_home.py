@@ -5,8 +5,9 @@ import stat
 
 import pytest
 
+from supervisor.advice import default_home
 from supervisor.errors import FolderRefusedError
-from supervisor.home import LONGEST_SOCKET_NAME, SOCKET_PATH_LIMIT, Home, default_home, runtime_folder
+from supervisor.home import LONGEST_SOCKET_NAME, SOCKET_PATH_LIMIT, Home, runtime_folder
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from supervisor.console import Console
+from supervisor.event_text import phrase_of
 from supervisor.events import EventLog, rotate_if_large
 from supervisor.home import Home
 from supervisor.log_lines import format_line, parse_line
@@ -32,6 +33,32 @@ def test_line_that_is_no_json_is_shown_as_it_is() -> None:
 
     assert found.to_text(is_coloured=False).endswith("dreamer          | Traceback (most recent call last):")
     assert json.loads(found.to_json())["raw"] == "Traceback (most recent call last):"
+
+
+def test_indented_line_belongs_to_its_record_whatever_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(line(1.0, "a", "died") + "    " + line(0.5, "a", "earlier"))
+
+    found = list(merged_history([((), Tail(tmp_path / "a.log"))]))
+
+    assert [each.event for each in found] == ["died", ""]
+    assert found[1].raw is not None and found[1].raw.startswith("    {")
+
+
+def test_supervisor_speaks_in_phrases_and_keeps_its_fields_in_the_file() -> None:
+    text = format_line(
+        0.0, "info", "supervisor", "ready", {"of": "pool-keeper", "after_ms": 188}
+    )
+
+    found = parse_line(text, "supervisor")
+
+    assert found.to_text(is_coloured=False).endswith("| pool-keeper ready after 188 ms")
+    assert json.loads(found.to_json())["after_ms"] == 188
+
+
+def test_event_without_its_fields_or_without_a_phrase_is_shown_with_what_it_has() -> None:
+    assert phrase_of("ready", {"of": "learner"}) is None
+    assert phrase_of("unheard of", {}) is None
+    assert phrase_of("stopping", {"reason": "for"}) == "stopping everything: the time given is over"
 
 
 def test_line_cannot_steer_the_terminal() -> None:

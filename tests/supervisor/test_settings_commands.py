@@ -82,7 +82,39 @@ def test_validate_refuses_an_empty_folder(run, tmp_path):
     result = run(validate.command, "--images", str(tmp_path / "none"))
 
     assert result.exit_code == 1
-    assert "the folder holds no picture files" in result.output
+    assert (
+        result.output
+        == f"error: {tmp_path}/none holds no pictures, a run needs at least 2\n1 problem; nothing can start\n"
+    )
+
+
+def test_validate_names_five_bad_pictures_and_counts_the_rest(run, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("chelsea.png", "coffee.png"):
+        (folder / name).write_bytes((SAMPLE / "pictures" / name).read_bytes())
+    for number in range(8):
+        (folder / f"b{number}.png").write_bytes(b"")
+
+    text = run(validate.command, "--images", str(folder)).output
+    told = json.loads(run(validate.command, "--images", str(folder), "--json").output)
+
+    assert text.count("the file is empty") == 5
+    assert "left out: and 3 more pictures" in text
+    assert told["pictures_left_out"] == 8
+
+
+def test_validate_gives_one_error_for_one_picture_alone(run, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "coffee.png").write_bytes((SAMPLE / "pictures" / "coffee.png").read_bytes())
+
+    result = run(validate.command, "--images", str(folder))
+
+    assert result.output.splitlines() == [
+        f"error: needs at least 2 readable pictures, found 1 in {folder}",
+        "1 problem; nothing can start",
+    ]
 
 
 @pytest.mark.parametrize("form", ["text", "dot", "mermaid"])

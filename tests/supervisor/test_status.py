@@ -43,6 +43,8 @@ def make_report(*actors: SupervisedActor) -> StatusReport:
         disk="low",
         disk_free_mib=1500.0,
         inputs_refused=("broken.png: not a picture",),
+        pictures_left_out=1,
+        facts_left_out=0,
         actors=describe_actors(actors, OWN, 103.0),
     )
 
@@ -78,14 +80,31 @@ def test_actor_without_a_process_has_no_pid_no_memory_and_no_heartbeat_age() -> 
 
 def test_table_names_every_process_and_all_that_needs_attention() -> None:
     failed = make_actor()
-    failed.state, failed.reason = "failed", "killed by SIGSEGV"
+    failed.state, failed.reason, failed.crash_report = "failed", "killed by SIGSEGV", "/home/dreams/crash.json"
 
     text = draw_status(make_report(make_running(), failed), is_coloured=False)
 
     assert "\x1b" not in text
-    for wanted in ("supervisor", "learner", "is failed: killed by SIGSEGV", "PoolStats: bad", "the disk is low"):
+    for wanted in (
+        "supervisor",
+        "learner",
+        "is failed: killed by SIGSEGV",
+        "PoolStats: bad",
+        "the disk is low",
+        "/home/dreams/crash.json",
+        "`supervisor restart learner --home /home/dreams` tries again",
+    ):
         assert wanted in text
     assert "broken.png: not a picture" in text
+
+
+def test_what_is_shown_cannot_steer_the_terminal() -> None:
+    actor = make_actor()
+    actor.state, actor.reason = "failed", "no \x1b[31m such file"
+
+    text = draw_status(make_report(actor), is_coloured=False)
+
+    assert "\x1b" not in text and r"no \x1b[31m such file" in text
 
 
 def test_report_survives_its_way_over_the_socket() -> None:

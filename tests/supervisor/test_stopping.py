@@ -41,7 +41,7 @@ def test_whom_a_stop_waits_for_is_said(running) -> None:
 
     running.supervision.request_stop("down", running.now_s)
 
-    assert ("info", "waiting", "dreamer") in running.events
+    assert ("debug", "waiting", "dreamer") in running.events
 
 
 def test_nothing_is_restarted_once_a_stop_was_asked_for(running) -> None:

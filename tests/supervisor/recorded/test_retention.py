@@ -14,8 +14,8 @@ from supervisor.configuration import Sources, load_configuration
 from supervisor.home import Home
 from supervisor.manifest import make_manifest
 from supervisor.plan import default_seats
-from supervisor.recordings import list_recordings, read_pruned
-from supervisor.retention import DAY_S, PrunedLine, Retention, pin, prune, unpin
+from supervisor.recorded.recordings import list_recordings, read_pruned
+from supervisor.recorded.retention import DAY_S, PrunedLine, Retention, pin, prune, unpin
 from supervisor.runs import RunFigures, RunFolder
 from tests.recorded_run import Loop, Writer, flip, recorded_loop
 

@@ -17,11 +17,11 @@ from schemas.retrieval import PoolStatsRequest
 from supervisor.cli import run_cli
 from supervisor.configuration import Sources, load_configuration
 from supervisor.home import Home
-from supervisor.inspecting import inspect_run
 from supervisor.lock import Holder, hold_home
 from supervisor.manifest import make_manifest
 from supervisor.plan import default_seats
-from supervisor.recordings import describe_run, list_recordings, read_facts
+from supervisor.recorded.inspecting import inspect_run
+from supervisor.recorded.recordings import describe_run, list_recordings, read_facts
 from supervisor.runs import RunFigures, RunFolder
 from tests.recorded_run import Loop, Writer, flip, recorded_loop
 

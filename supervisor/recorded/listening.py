@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 import click
 
 from bus.skimming import SkimmedStep
-from supervisor.conversation import Conversation, follow
 from supervisor.errors import UsageError
 from supervisor.home import Home
 from supervisor.lock import is_held
+from supervisor.recorded.conversation import Conversation, follow
 from supervisor.runs import RunFolder, resolve_run
 
 POLL_S: Final = 0.1

@@ -16,7 +16,7 @@ from schemas.manifest import RunManifest
 from supervisor.errors import UsageError
 from supervisor.home import Home
 from supervisor.manifest import take_fingerprint
-from supervisor.replaying import ReplayRequest, start_replay
+from supervisor.recorded.replaying import ReplayRequest, start_replay
 from supervisor.runs import RunFolder, resolve_run
 
 AT_ONCE: Final = 2

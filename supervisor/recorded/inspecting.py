@@ -14,7 +14,7 @@ from bus.segment import SegmentName, SegmentReader
 from bus.step import decode_step
 from schemas.base import Record
 from supervisor.log_lines import utc_text
-from supervisor.recordings import ManifestFacts, RecordedRun, describe_run, open_recording, read_facts
+from supervisor.recorded.recordings import ManifestFacts, RecordedRun, describe_run, open_recording, read_facts
 from supervisor.runs import RunFolder
 
 

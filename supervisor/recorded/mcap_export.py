@@ -2,7 +2,7 @@
 
 In: messages, and what is known of the run. Out: a file with one chunk a message, so that a flipped bit is noticed and
 costs one message. Topic: SENDER/KIND; one channel for each receiver and process start, named in its metadata.
-Message: one msgpack map, payloads as bin (encoding `msgpack`); schema: `supervisor.message_schema` (encoding
+Message: one msgpack map, payloads as bin (encoding `msgpack`); schema: `supervisor.recorded.message_schema` (encoding
 `jsonschema`). Log time and publish time are the wall time of the step that said the message, nanoseconds; sequence is
 the message's number in its process. Metadata records: `run`, `fingerprint`, `manifest`, and `epoch SENDER/EPOCH` for
 each process start. What led to a message is in the export to JSON Lines.
@@ -18,8 +18,8 @@ from bus.codec import pack
 from bus.recording import RecordedMessage, Recording
 from bus.segment import SegmentReader
 from schemas.base import Message
-from supervisor.message_schema import message_schema
-from supervisor.recordings import read_facts
+from supervisor.recorded.message_schema import message_schema
+from supervisor.recorded.recordings import read_facts
 from supervisor.runs import RunFolder
 
 PROFILE: Final = "oneiros"

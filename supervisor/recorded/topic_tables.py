@@ -6,9 +6,9 @@ In: topics, rates, a kind in words. Out: lines. Nothing is left out that the JSO
 from collections.abc import Mapping, Sequence
 
 from schemas.catalogue import CATALOGUE
-from supervisor.kinds import FieldText, KindText
-from supervisor.message_fields import clock_text
-from supervisor.topics import Topic
+from supervisor.recorded.kinds import FieldText, KindText
+from supervisor.recorded.message_fields import clock_text
+from supervisor.recorded.topics import Topic
 
 
 def draw_kind(described: KindText) -> list[str]:

@@ -25,7 +25,7 @@ from schemas.roles import Role
 from supervisor.errors import UsageError
 from supervisor.home import Home
 from supervisor.log_lines import utc_text
-from supervisor.recordings import (
+from supervisor.recorded.recordings import (
     PIN_NAME,
     PRUNED_NAME,
     NoJournalError,

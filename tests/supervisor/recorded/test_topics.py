@@ -14,14 +14,14 @@ from schemas import CATALOGUE, Message
 from schemas.retrieval import PoolStatsRequest
 from supervisor.cli import run_cli
 from supervisor.commands.topic import LIVE_WINDOW_S
-from supervisor.conversation import Conversation
 from supervisor.home import Home
-from supervisor.kinds import describe_kind, journalled_kinds
-from supervisor.listening import choose_run, is_live, live_steps
 from supervisor.lock import Holder, hold_home
-from supervisor.message_fields import brief, plain
+from supervisor.recorded.conversation import Conversation
+from supervisor.recorded.kinds import describe_kind, journalled_kinds
+from supervisor.recorded.listening import choose_run, is_live, live_steps
+from supervisor.recorded.message_fields import brief, plain
+from supervisor.recorded.topics import Window, largest_gap_s, rate_of
 from supervisor.runs import RunFolder, name_run, resolve_run
-from supervisor.topics import Window, largest_gap_s, rate_of
 from tests.written_run import START_NS, WrittenRun, time_ns
 
 SEATS = ("bias-synthesizer", "dreamer", "learner", "pool-keeper")

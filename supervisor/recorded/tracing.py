@@ -1,9 +1,10 @@
 """From the steps of a run to the graph of what led to what.
 
-In: steps in the order of `supervisor.conversation`, the titles of pictures and facts. Out: a graph of messages, of
-the timers, observations and starts at their roots, and of the pictures and facts that dreams are made of, with the
-ties that the messages themselves state. Pure: it reads no file. A dream that this run only heard of, being one of an
-earlier run, is a node of its own; a message whose fields are not those of its kind has no ties but its cause.
+In: steps in the order of `supervisor.recorded.conversation`, the titles of pictures and facts. Out: a graph of
+messages, of the timers, observations and starts at their roots, and of the pictures and facts that dreams are
+made of, with the ties that the messages themselves state. Pure: it reads no file. A dream that this run only
+heard of, being one of an earlier run, is a node of its own; a message whose fields are not those of its kind has
+no ties but its cause.
 
 The feedback that entered a profile is the latest that its synthesizer took, up to the number of records that the
 profile says it rests on: a window ends with the newest batch and holds batches whole (design, 5.10).
@@ -19,8 +20,8 @@ from schemas.bias import BiasProfile
 from schemas.dreams import DreamEntry
 from schemas.feedback import FeedbackBatch, FeedbackStored
 from schemas.retrieval import BatchRequest, LearningBatch, RetrievalQuery, RetrievedSet
-from supervisor.causality import Edge, Graph, Node, Relation, Taken
-from supervisor.message_fields import Fields, brief, cause_text, fields_of
+from supervisor.recorded.causality import Edge, Graph, Node, Relation, Taken
+from supervisor.recorded.message_fields import Fields, brief, cause_text, fields_of
 
 OWN_NAMES: Final[Mapping[str, str]] = {
     DreamEntry.kind: "id",

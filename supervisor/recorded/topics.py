@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from bus.skimming import SkimmedMessage, SkimmedStep
 from schemas.catalogue import CATALOGUE
-from supervisor.kinds import journalled_kinds
 from supervisor.log_lines import utc_text
+from supervisor.recorded.kinds import journalled_kinds
 
 SECOND_NS: Final = 1_000_000_000
 

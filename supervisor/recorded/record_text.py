@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from bus.verification import Verification
-from supervisor.exporting import Exported
-from supervisor.inspecting import ActorDetails, RunDetails
-from supervisor.recordings import RecordedRun, RecordedRuns
+from supervisor.recorded.exporting import Exported
+from supervisor.recorded.inspecting import ActorDetails, RunDetails
+from supervisor.recorded.recordings import RecordedRun, RecordedRuns
+from supervisor.recorded.retention import PruneReport
+from supervisor.recorded.verdicts import EXIT_LOSSY, EXIT_WHOLE, verdict_code
 from supervisor.rendering import duration_text
-from supervisor.retention import PruneReport
-from supervisor.verdicts import EXIT_LOSSY, EXIT_WHOLE, verdict_code
 
 KIB: Final = 1024
 UNITS: Final = ("KiB", "MiB", "GiB", "TiB")

@@ -9,7 +9,7 @@ from bus.errors import MissingInputError
 from bus.skimming import SkimmedStep
 from schemas import Message
 from schemas.retrieval import PoolStatsRequest
-from supervisor.conversation import Conversation, follow
+from supervisor.recorded.conversation import Conversation, follow
 from tests.written_run import WrittenRun, time_ns
 
 QUESTION = PoolStatsRequest(request=1)

@@ -19,7 +19,7 @@ from bus.recording import RecordedMessage, Recording
 from bus.stream import Damage
 from schemas.base import Message, Record
 from supervisor.errors import UsageError
-from supervisor.recordings import open_recording
+from supervisor.recorded.recordings import open_recording
 from supervisor.runs import RunFolder
 
 MOST_LOSSES: Final = 20
@@ -143,7 +143,7 @@ def _refuse(path: Path, *, is_forced: bool) -> None:
 def mcap_sink(run: RunFolder) -> Callable[[BinaryIO, Recording], Sink]:
     """Makes the sink for MCAP; raises UsageError where the package mcap is missing."""
     try:
-        from supervisor.mcap_export import McapFile
+        from supervisor.recorded.mcap_export import McapFile
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "mcap":
             raise
@@ -153,6 +153,6 @@ def mcap_sink(run: RunFolder) -> Callable[[BinaryIO, Recording], Sink]:
 
 def json_lines_sink(*, has_payloads: bool) -> Callable[[BinaryIO, Recording], Sink]:
     """Makes the sink for JSON Lines."""
-    from supervisor.jsonl_export import JsonLines
+    from supervisor.recorded.jsonl_export import JsonLines
 
     return lambda file, _recording: JsonLines(file, has_payloads=has_payloads)

@@ -1,7 +1,7 @@
 """Replaying recorded runs: one child process an actor, in the environment that the run was pinned to.
 
 In: a run of a home. Out: a `ReplayReport` with the verdict on each actor. The child (`python -m
-supervisor.replaying`) builds the actor in a scratch home that holds the run's inputs and, for the pool-keeper,
+supervisor.recorded.replaying`) builds the actor in a scratch home that holds the run's inputs and, for the pool-keeper,
 what the pool held before the run; it prints its verdict as one JSON line and its progress as numbers. Nothing of
 the home is changed.
 """
@@ -44,7 +44,7 @@ class ReplayRequest:
 
 def start_replay(request: ReplayRequest) -> subprocess.Popen[str]:
     """A child process that replays one actor; its last line on standard output is the verdict."""
-    command = [sys.executable, "-P", "-m", "supervisor.replaying", json.dumps(asdict(request), default=str)]
+    command = [sys.executable, "-P", "-m", "supervisor.recorded.replaying", json.dumps(asdict(request), default=str)]
     environment = {**os.environ, **dict(PINNED)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from supervisor.filtering import FilterError, parse_filter
-from supervisor.kinds import names_in
+from supervisor.recorded.filtering import FilterError, parse_filter
+from supervisor.recorded.kinds import names_in
 
 FIELDS: dict[str, object] = {
     "k": 8,

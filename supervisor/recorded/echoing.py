@@ -15,14 +15,22 @@ import click
 from bus.errors import DecodeError, MissingInputError
 from bus.skimming import SkimmedMessage, SkimmedStep
 from supervisor.asking import is_coloured
-from supervisor.conversation import Conversation
 from supervisor.errors import UsageError
-from supervisor.filtering import Filter, parse_filter
 from supervisor.home import Home
-from supervisor.kinds import find_kind, journalled_kinds, names_in
-from supervisor.listening import choose_run, is_followed, live_steps, recorded_steps, say_damages
 from supervisor.log_lines import DIM, RESET, colour_of, utc_text
-from supervisor.message_fields import Fields, brief_fields, cause_text, clock_text, fields_of, plain, with_payloads
+from supervisor.recorded.conversation import Conversation
+from supervisor.recorded.filtering import Filter, parse_filter
+from supervisor.recorded.kinds import find_kind, journalled_kinds, names_in
+from supervisor.recorded.listening import choose_run, is_followed, live_steps, recorded_steps, say_damages
+from supervisor.recorded.message_fields import (
+    Fields,
+    brief_fields,
+    cause_text,
+    clock_text,
+    fields_of,
+    plain,
+    with_payloads,
+)
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from schemas.dreams import DreamEntry
 from schemas.ids import RunId
 from supervisor.cli import run_cli
 from supervisor.errors import UsageError
-from supervisor.exporting import ExportRequest, export_run, json_lines_sink, mcap_sink, new_file
 from supervisor.home import Home
-from supervisor.message_schema import message_schema
+from supervisor.recorded.exporting import ExportRequest, export_run, json_lines_sink, mcap_sink, new_file
+from supervisor.recorded.message_schema import message_schema
 from supervisor.runs import RunFolder
 from tests.recorded_run import Writer, flip, recorded_loop
 
@@ -255,7 +255,7 @@ def test_an_mcap_export_without_the_package_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "mcap", None)
     monkeypatch.setitem(sys.modules, "mcap.writer", None)
-    monkeypatch.delitem(sys.modules, "supervisor.mcap_export", raising=False)
+    monkeypatch.delitem(sys.modules, "supervisor.recorded.mcap_export", raising=False)
 
     with pytest.raises(UsageError, match=r"oneiros\[export\]"):
         mcap_sink(run)

@@ -12,7 +12,9 @@ from typing import Final
 
 from bus.errors import MissingInputError
 from schemas.inputs import InputSet
-from supervisor.causality import (
+from supervisor.home import Home
+from supervisor.log_lines import DIM, RESET, colour_of, utc_text
+from supervisor.recorded.causality import (
     RELATIONS,
     Branch,
     Direction,
@@ -23,13 +25,11 @@ from supervisor.causality import (
     reach,
     walk_forest,
 )
-from supervisor.conversation import Conversation
-from supervisor.home import Home
-from supervisor.listening import ChosenRun, choose_run, read_through
-from supervisor.log_lines import DIM, RESET, colour_of, utc_text
-from supervisor.message_fields import clock_text, printable
+from supervisor.recorded.conversation import Conversation
+from supervisor.recorded.listening import ChosenRun, choose_run, read_through
+from supervisor.recorded.message_fields import clock_text, printable
+from supervisor.recorded.tracing import build_graph
 from supervisor.runs import RunFolder
-from supervisor.tracing import build_graph
 
 LONGEST_TITLE: Final = 60
 MOST_NAMED: Final = 2

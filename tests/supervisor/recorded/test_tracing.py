@@ -12,10 +12,19 @@ from schemas.dreams import Ancestor, DreamEntry
 from schemas.feedback import FeedbackBatch, FeedbackStored
 from schemas.ids import derived_id
 from schemas.retrieval import RetrievalQuery, RetrievedSet
-from supervisor.causality import Edge, Graph, Limits, Node, UnknownMessageError, grow_forest, reach, walk_forest
 from supervisor.cli import run_cli
-from supervisor.conversation import Conversation
-from supervisor.tracing import build_graph
+from supervisor.recorded.causality import (
+    Edge,
+    Graph,
+    Limits,
+    Node,
+    UnknownMessageError,
+    grow_forest,
+    reach,
+    walk_forest,
+)
+from supervisor.recorded.conversation import Conversation
+from supervisor.recorded.tracing import build_graph
 from tests.written_run import WrittenRun
 
 PICTURE, FIRST, SECOND, PROFILE = (derived_id("traced", name) for name in ("picture", "first", "second", "profile"))
