@@ -91,7 +91,7 @@ class ActorLoop:
 
     def resume(self, history: History) -> None:
         """Bring the actor to the end of `history`, open a segment, say that it is ready; it catches up as it turns."""
-        repeated = self._restore(history)
+        repeated = self._restore_with_space(history)
         for damage in history.damages:
             self.intake.damaged += 1
             self.log.error(f"own journal damaged: {damage.segment} at {damage.offset}: {damage.reason}")
@@ -102,7 +102,9 @@ class ActorLoop:
         self._handle(Started(self.epoch))
         if history.is_empty:
             for observation in self.actor.observations:
-                self._handle(observation)
+                refusal = self._handle(observation).refusal
+                if refusal is not None:
+                    self.refusals.add(self.seat.instance, observation.name, refusal)
         self._finish_batch()
         self.intake.look_back_everywhere()
         gc.freeze()
@@ -113,6 +115,23 @@ class ActorLoop:
 
     def _new_execution(self, numbering: Numbering) -> Execution:
         return Execution(self.build(), self.seat, self.seats, numbering)
+
+    def _restore_with_space(self, history: History) -> int:
+        """Restore, rebuilding the actor as often as it takes until its store has room."""
+        while True:
+            try:
+                return self._restore(history)
+            except StoreFullError as error:
+                self._rebuild(error)
+
+    def _rebuild(self, error: StoreFullError) -> None:
+        """A fresh actor over the last commit, once there may be room again; when stopping, fail instead."""
+        if self.is_stopping:
+            raise error
+        self._wait_for_space(str(error))
+        if self.actor.store is not None:
+            self.actor.store.close()
+        self._execution = self._with_space(lambda: self._new_execution(self._numbering))
 
     def _restore(self, history: History) -> int:
         repeating = Execution(self.actor, self.seat, self.seats, Numbering(self.epoch))
@@ -305,21 +324,11 @@ class ActorLoop:
             self._start_over(error)
 
     def _start_over(self, error: StoreFullError) -> None:
-        """Rebuild the actor from its last commit and its journal, as often as it takes to find room for the batch."""
+        """Go back to the last commit and repeat what the journal holds beyond it."""
         self._flush()
-        while True:
-            if self.is_stopping:
-                raise error
-            self._wait_for_space(str(error))
-            self._is_rewound = True
-            if self.actor.store is not None:
-                self.actor.store.close()
-            try:
-                self._execution = self._new_execution(self._numbering)
-                self._restore(read_history(self.journal.folder))
-                return
-            except StoreFullError as again:
-                error = again
+        self._is_rewound = True
+        self._rebuild(error)
+        self._restore_with_space(read_history(self.journal.folder))
 
     def _wait_for_space(self, reason: str) -> None:
         """Say so, and let some time pass; inputs stay where they are."""
