@@ -118,7 +118,7 @@ def _turn(loop: ActorLoop, history: History, log: ActorLog) -> int:
     try:
         loop.resume(history)
         loop.run()
-        log.info(f"stopped at step {loop.step}")
+        log.debug(f"stopped at step {loop.step}")
         return 0
     except Exception as error:  # the one place that sees every fault of a core
         log.error(f"failed at {loop.current_input}: {error}", traceback=traceback.format_exc())

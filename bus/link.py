@@ -54,7 +54,7 @@ class Inbox:
         try:
             self._socket.bind(address)
         except zmq.ZMQError as error:
-            raise EndpointError(f"{instance} cannot listen on {address}: {error.strerror}") from error
+            raise EndpointError(f"{instance} cannot listen on {address}: {zmq.strerror(error.errno or 0)}") from error
         inbox_path(runtime, instance).chmod(0o600)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)

@@ -111,7 +111,7 @@ class ActorLoop:
         gc.set_threshold(COLLECT_AFTER)
         self.reporter.ready(self.step, repeated, history.cut_bytes)
         text = f"ready: epoch {self.epoch}, step {self.step}, {repeated} steps repeated, {history.cut_bytes} bytes cut"
-        self.log.info(text)
+        self.log.debug(text)
 
     def _new_execution(self, numbering: Numbering) -> Execution:
         return Execution(self.build(), self.seat, self.seats, numbering)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from schemas.control import Heartbeat, Ready, Traffic
+from schemas.control import Failed, Heartbeat, Ready, Traffic
 from schemas.manifest import Seat
 from schemas.settings import SupervisorSettings
 from supervisor.plan import default_seats
@@ -102,6 +102,12 @@ class Stage:
         epoch = self._epochs[name] if epoch is None else epoch
         beat = Heartbeat(instance=name, epoch=epoch, step=9, traffic=traffic, figures=(), last_refusal=None)
         self.supervision.receive([beat], self.now_s)
+
+    def fail(self, name: str, status: int, reason: str) -> None:
+        """Let the process of `name` say why it fails, and end."""
+        failed = Failed(instance=name, epoch=self._epochs[name], step=0, input_reference="start", reason=reason)
+        self.supervision.receive([failed], self.now_s)
+        self.process(name).status = status
 
     def everything_up(self) -> None:
         for name in STARTED:

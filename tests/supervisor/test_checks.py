@@ -2,6 +2,7 @@
 
 import pytest
 
+from actors.pool_keeper.schema import APPLICATION_ID
 from supervisor import checks
 
 
@@ -78,3 +79,41 @@ def test_wrong_configuration_fails_with_every_problem() -> None:
     finding = checks.judge_configuration(("one", "two"))
 
     assert (finding.verdict, finding.text) == ("FAIL", "one; two")
+
+
+def pool_head(magic: bytes = checks.SQLITE_MAGIC, application: int = checks.POOL_APPLICATION_ID) -> bytes:
+    return magic.ljust(68, b"\0") + application.to_bytes(4, "big") + bytes(28)
+
+
+@pytest.mark.parametrize(
+    ("head", "has_log", "expected"),
+    [
+        (None, False, "PASS"),
+        (b"", False, "PASS"),
+        (pool_head(), False, "PASS"),
+        (pool_head(application=0), True, "PASS"),
+        (pool_head(application=0), False, "FAIL"),
+        (pool_head(application=7), True, "FAIL"),
+        (pool_head(magic=b"PK"), False, "FAIL"),
+        (pool_head()[:50], False, "FAIL"),
+    ],
+    ids=["none", "empty", "pool", "young", "plain", "strange", "no database", "cut"],
+)
+def test_pool_is_known_by_its_head(head: bytes | None, has_log: bool, expected: str) -> None:
+    assert checks.judge_pool("/x", head, has_log, None).verdict == expected
+
+
+def test_pool_that_cannot_be_read_fails() -> None:
+    assert checks.judge_pool("/x", None, False, "Permission denied").verdict == "FAIL"
+
+
+def test_head_of_a_pool_is_the_one_that_the_keeper_writes() -> None:
+    assert checks.POOL_APPLICATION_ID == APPLICATION_ID
+
+
+def test_socket_that_another_process_serves_fails_and_is_named() -> None:
+    assert checks.judge_sockets((), (), None).verdict == "PASS"
+    assert checks.judge_sockets(("/run/a.in",), (), 7).verdict == "PASS"
+    finding = checks.judge_sockets(("/run/a.in",), (), None)
+    assert finding.verdict == "FAIL" and "/run/a.in" in finding.text
+    assert checks.judge_sockets((), ("/run/a.in",), 7).verdict == "FAIL"

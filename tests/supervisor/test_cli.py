@@ -66,6 +66,45 @@ def test_status_as_json_says_that_nothing_runs(tmp_path: Path, capsys: pytest.Ca
     assert found["running"] is False and found["actors"] == []
 
 
+def test_stats_as_json_say_that_nothing_ever_ran(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["stats", "--json", "--home", str(tmp_path)]) == 3
+
+    assert json.loads(capsys.readouterr().out) == {"running": False, "home": str(tmp_path)}
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-inf", "0", "-1"])
+def test_time_that_is_no_time_is_refused(seconds: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["up", "--home", str(tmp_path), "--images", "/none", "--for", seconds]) == 2
+    assert "--for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["status", "--home", ""], ["up", "--config", ""]])
+def test_empty_folder_name_is_refused_with_what_may_have_happened(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_cli(arguments) == 2
+    assert "is an unset variable meant?" in capsys.readouterr().err
+
+
+def test_hint_names_the_home_unless_it_is_the_default_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    run_cli(["down", "--home", str(tmp_path / "my dreams")])
+    assert f"`supervisor up --home '{tmp_path}/my dreams'`" in capsys.readouterr().err
+
+    run_cli(["down"])
+
+    assert "`supervisor up`" in capsys.readouterr().err
+
+
+def test_error_cannot_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_cli(["status", "--home", str(tmp_path / "a\x07b")])
+
+    said = capsys.readouterr().err
+    assert "\x07" not in said and r"a\x07b" in said
+
+
 def test_stats_of_a_closed_run_are_shown_when_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = Home(tmp_path)
     home.create()
@@ -87,8 +126,9 @@ def test_logs_of_an_unknown_actor_are_refused_with_the_names_there_are(
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "learner.log").touch()
 
-    assert run_cli(["logs", "--actor", "lerner", "--home", str(tmp_path)]) == 2
-    assert "learner" in capsys.readouterr().err
+    assert run_cli(["logs", "--actor", "Lerner", "--home", str(tmp_path)]) == 2
+    said = "no actor is called 'Lerner'; did you mean learner? there are learner"
+    assert said in capsys.readouterr().err
 
 
 def test_wrong_setting_ends_up_with_2_and_no_traceback(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -104,6 +144,16 @@ def test_doctor_finds_nothing_wrong_here(tmp_path: Path, capsys: pytest.CaptureF
 
     found = {check["name"]: check["verdict"] for check in json.loads(capsys.readouterr().out)["checks"]}
     assert found["packages"] == found["python"] == found["home"] == found["death signal"] == "PASS"
+
+
+def test_doctor_fails_for_a_pool_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pool").mkdir()
+    (tmp_path / "pool" / "dream_pool.sqlite").write_bytes(b"x" * 500)
+
+    assert run_cli(["doctor", "--json", "--home", str(tmp_path)]) == 1
+
+    found = {check["name"]: check["verdict"] for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert (found["pool"], found["sockets"]) == ("FAIL", "PASS")
 
 
 def test_exit_codes_follow_the_kind_of_error() -> None:

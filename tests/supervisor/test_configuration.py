@@ -82,6 +82,15 @@ def test_a_config_folder_stands_instead_of_the_one_in_home(home, tmp_path):
     assert settings.dreamer.steps != 3
 
 
+@pytest.mark.parametrize(("name", "advice"), [("engine.toml", "name its folder"), ("mine.toml", "call it engine.toml")])
+def test_a_config_file_is_refused_and_its_folder_asked_for(home, tmp_path, name, advice):
+    (tmp_path / name).write_text("")
+
+    problem = only_problem_of(Sources(home, config=tmp_path / name))
+
+    assert advice in problem and f"--config {tmp_path}" in problem
+
+
 def test_a_config_folder_without_its_file_is_refused(home, tmp_path):
     problem = only_problem_of(Sources(home, config=tmp_path / "nowhere"))
 

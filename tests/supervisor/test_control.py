@@ -1,5 +1,6 @@
 """The control socket: one line in, one line out, and nothing that a client sends harms the loop."""
 
+import select
 import selectors
 import socket
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.control import MAX_REQUEST_BYTES, SOCKET_NAME, Answer, ControlServer, Request, ask
-from supervisor.errors import ControlError
+from supervisor.errors import ControlError, SilentError
 
 
 def answer(request: Request) -> Answer:
@@ -122,4 +123,50 @@ def test_socket_left_by_a_killed_supervisor_does_not_keep_the_next_from_serving(
 
 def test_nobody_there_is_an_error_that_names_the_socket(tmp_path: Path) -> None:
     with pytest.raises(ControlError, match=SOCKET_NAME):
+        ask(tmp_path, Request(verb="status"))
+
+
+class Listening:
+    """A socket at the supervisor's place that says nothing."""
+
+    def __init__(self, runtime: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind(str(runtime / SOCKET_NAME))
+        self._socket.listen(1)
+
+    def hang_up(self) -> threading.Thread:
+        """Let go of the next client with its request unread, so that it sees a reset."""
+
+        def close_unread() -> None:
+            connection, _ = self._socket.accept()
+            select.select([connection], [], [], 5.0)
+            connection.close()
+
+        thread = threading.Thread(target=close_unread)
+        thread.start()
+        return thread
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def test_conversation_that_is_cut_off_is_a_clear_error(tmp_path: Path) -> None:
+    listening = Listening(tmp_path)
+    thread = listening.hang_up()
+
+    with pytest.raises(ControlError, match="ended the conversation without an answer"):
+        ask(tmp_path, Request(verb="status"))
+
+    thread.join()
+    listening.close()
+
+
+def test_supervisor_that_says_nothing_is_told_apart_from_one_that_is_not_there(tmp_path: Path) -> None:
+    listening = Listening(tmp_path)
+
+    with pytest.raises(SilentError, match="does not answer within"):
+        ask(tmp_path, Request(verb="status"), patience_s=0.05)
+
+    listening.close()
+    with pytest.raises(ControlError, match="nobody listens"):
         ask(tmp_path, Request(verb="status"))

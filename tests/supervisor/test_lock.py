@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.errors import AlreadyRunningError
 from supervisor.home import Home
-from supervisor.lock import Holder, find_dead_holder, find_holder, hold_home
+from supervisor.lock import Holder, find_dead_holder, find_holder, hold_home, is_held_by
 
 HOLDER = Holder(pid=4711, started_at="2030-01-01T00:00:00Z", runtime="/run/dreams")
 
@@ -62,3 +62,13 @@ def test_lock_without_facts_is_still_a_lock(tmp_path: Path) -> None:
         pass
 
     os.close(descriptor)
+
+
+def test_only_the_process_that_has_the_lock_open_holds_the_home(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+
+    with hold_home(home, HOLDER):
+        assert is_held_by(home, os.getpid())
+        assert not is_held_by(home, os.getppid())
+
+    assert not is_held_by(home, os.getpid())

@@ -45,9 +45,7 @@ def test_indented_line_belongs_to_its_record_whatever_it_holds(tmp_path: Path) -
 
 
 def test_supervisor_speaks_in_phrases_and_keeps_its_fields_in_the_file() -> None:
-    text = format_line(
-        0.0, "info", "supervisor", "ready", {"of": "pool-keeper", "after_ms": 188}
-    )
+    text = format_line(0.0, "info", "supervisor", "ready", {"of": "pool-keeper", "after_ms": 188})
 
     found = parse_line(text, "supervisor")
 

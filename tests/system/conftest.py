@@ -1,6 +1,7 @@
 """A home with a real supervisor and real actors, driven as a user drives it: by the command line."""
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -45,6 +46,16 @@ class House:
             command, env=self._environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
 
+    def socket_of(self, instance: str) -> Path:
+        """Where the inbox of `instance` is going to be."""
+        tag = hashlib.sha256(str(self.home.resolve()).encode()).hexdigest()[:8]
+        return Path(self._environment["XDG_RUNTIME_DIR"]) / f"oneiros-{tag}" / f"{instance}.in"
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin a command, and read what it says to the user."""
+        command = [sys.executable, "-m", "supervisor.cli", arguments[0], "--home", str(self.home), *arguments[1:]]
+        return subprocess.Popen(command, env=self._environment, stderr=subprocess.PIPE, text=True)
+
     def up(self, *options: str, ready: bool = True) -> subprocess.Popen[bytes]:
         """Start a supervisor in the foreground; wait until all of its actors are ready."""
         log = (self.home.parent / f"up-{len(self._supervisors)}.log").open("wb")
@@ -55,7 +66,7 @@ class House:
         log.close()
         self._supervisors.append(supervisor)
         if ready:
-            self.until(lambda: all(actor["state"] == "ready" for actor in self.actors()) and len(self.actors()) >= 5)
+            self.until(lambda: [row["state"] for row in self.actors()] == ["ready"] * 5)
         return supervisor
 
     def output(self) -> str:
