@@ -4,18 +4,20 @@ In: the documents of `status` and `stats`. Out: lines for a terminal; colour onl
 left out that the JSON form has and a person acts on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from supervisor.advice import advise
 from supervisor.log_lines import printable
 from supervisor.reports import ActorStatus, StatusReport
 from supervisor.stats import Scalar, StatsReport
+from supervisor.tables import draw_table
 
 HEADINGS: Final = (
     "name", "pid", "state", "epoch", "restarts", "memory", "in", "out", "queue", "refused", "step", "beat",
 )  # fmt: skip
-RIGHT: Final = frozenset(HEADINGS) - {"name", "state"}
+LEFT: Final = (0, 2)
+"""Columns of words."""
 STATE_COLOURS: Final[Mapping[str, str]] = {
     "ready": "\x1b[32m",
     "starting": "\x1b[36m",
@@ -30,7 +32,7 @@ MIB: Final = 1024 * 1024
 
 def draw_status(report: StatusReport, is_coloured: bool) -> str:
     """The run, a table of its processes, and what needs attention."""
-    table = _table(HEADINGS, [_row(actor) for actor in report.actors])
+    table = draw_table([HEADINGS, *(_row(actor) for actor in report.actors)], LEFT)
     if is_coloured:
         table = [
             table[0],
@@ -111,17 +113,6 @@ def _troubles(actor: ActorStatus, home: str) -> list[str]:
             lines.append(f"  crash report: {actor.crash_report}")
         lines.append(f"  {advise(f'restart {actor.name}', home)} tries again")
     return lines
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
-    return [
-        "  ".join(
-            f"{cell:>{width}}" if heading in RIGHT else f"{cell:<{width}}"
-            for cell, width, heading in zip(row, widths, headings, strict=True)
-        ).rstrip()
-        for row in (headings, *rows)
-    ]
 
 
 def _coloured(line: str, state: str) -> str:

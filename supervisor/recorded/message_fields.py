@@ -19,6 +19,7 @@ from bus.skimming import SkimmedMessage
 from bus.step import RecordedInput
 from schemas.catalogue import CATALOGUE
 from schemas.ids import UUID_PATTERN
+from supervisor.log_lines import printable
 
 DIGEST_BYTES: Final = 32
 LONGEST_TEXT: Final = 40
@@ -103,11 +104,6 @@ def clock_text(wall_ns: int) -> str:
 def short_id(text: str) -> str:
     """The first eight digits of a UUID, which `supervisor trace` takes; other text as it is."""
     return text[:8] if _UUID.match(text) else text
-
-
-def printable(text: str) -> str:
-    """`text` without control characters."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
 
 
 def _brief_scalar(value: object) -> str:

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from bus.verification import Verification
+from supervisor.advice import advise
 from supervisor.recorded.exporting import Exported
 from supervisor.recorded.inspecting import ActorDetails, RunDetails
 from supervisor.recorded.recordings import RecordedRun, RecordedRuns
 from supervisor.recorded.retention import PruneReport
 from supervisor.recorded.verdicts import EXIT_LOSSY, EXIT_WHOLE, verdict_code
 from supervisor.rendering import duration_text
+from supervisor.tables import draw_table, size_text
 
-KIB: Final = 1024
-UNITS: Final = ("KiB", "MiB", "GiB", "TiB")
 MOST_FINDINGS: Final = 50
 """Findings that are drawn; all of them are in the JSON form."""
 
@@ -24,11 +24,11 @@ MOST_FINDINGS: Final = 50
 def draw_recordings(found: RecordedRuns) -> str:
     """A row for each run, and what is wrong with it."""
     if not found.runs:
-        return f"no recorded run in {found.home}; make one with `supervisor up`"
+        return f"no recorded run in {found.home}; make one with {advise('up', found.home)}"
     headings = ("run", "state", "started", "duration", "actors", "steps", "messages", "size", "")
     rows = [_run_row(run) for run in found.runs]
     problems = [f"{run.run_id}: {run.problem}" for run in found.runs if run.problem]
-    return "\n".join([*draw_table(headings, rows, right=(3, 4, 5, 6, 7)), *problems])
+    return "\n".join([*draw_table([headings, *rows], left={0, 1, 2, 8}), *problems])
 
 
 def draw_details(details: RunDetails) -> str:
@@ -75,7 +75,7 @@ def draw_verification(run_id: str, verification: Verification) -> str:
         f"not taken: {stream.messages} messages of {stream.sender} to {stream.receiver}"
         for stream in verification.unread
     ]
-    table = draw_table(headings, rows, right=(2, 3, 4, 5))
+    table = draw_table([headings, *rows], left={0, 1, 6})
     return "\n".join([f"run {run_id}: {verdict}", "", *table, *_block(found[:MOST_FINDINGS] + more), *_block(unread)])
 
 
@@ -95,30 +95,6 @@ def draw_export(exported: Exported) -> str:
     if exported.lost > len(exported.losses):
         lines.append(f"lost: {exported.lost - len(exported.losses)} more")
     return "\n".join(lines)
-
-
-def size_text(size_bytes: int) -> str:
-    """`512 B`, `1.5 KiB`, `12.0 MiB`."""
-    if size_bytes < KIB:
-        return f"{size_bytes} B"
-    value = float(size_bytes)
-    for unit in UNITS:
-        value /= KIB
-        if value < KIB or unit == UNITS[-1]:
-            break
-    return f"{value:.1f} {unit}"
-
-
-def draw_table(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
-    """`rows` under `headings`; the columns numbered in `right` are set to the right."""
-    widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
-    return [
-        "  ".join(
-            f"{cell:>{width}}" if column in right else f"{cell:<{width}}"
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (headings, *rows)
-    ]
 
 
 def _run_row(run: RecordedRun) -> tuple[str, ...]:

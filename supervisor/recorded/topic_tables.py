@@ -9,6 +9,7 @@ from schemas.catalogue import CATALOGUE
 from supervisor.recorded.kinds import FieldText, KindText
 from supervisor.recorded.message_fields import clock_text
 from supervisor.recorded.topics import Topic
+from supervisor.tables import draw_table, size_text
 
 
 def draw_kind(described: KindText) -> list[str]:
@@ -30,7 +31,7 @@ def draw_kind(described: KindText) -> list[str]:
 
 
 def _field_lines(fields: Sequence[FieldText]) -> list[str]:
-    return [f"  {line}" for line in table([(text.name, text.type, text.doc) for text in fields], left={0, 1, 2})]
+    return [f"  {line}" for line in draw_table([(text.name, text.type, text.doc) for text in fields], left={0, 1, 2})]
 
 
 def draw_topics(topics: Mapping[str, Topic]) -> list[str]:
@@ -49,7 +50,7 @@ def draw_topics(topics: Mapping[str, Topic]) -> list[str]:
                 ", ".join(sorted(topic.receivers)) or "-",
             )
         )
-    return table(rows, left={0, 5, 6})
+    return draw_table(rows, left={0, 5, 6})
 
 
 def draw_rates(rows: Sequence[Mapping[str, object]]) -> list[str]:
@@ -59,28 +60,7 @@ def draw_rates(rows: Sequence[Mapping[str, object]]) -> list[str]:
     heading = tuple(
         name.replace("_bytes_per_s", "/s").replace("_", " ").replace("mean size bytes", "size") for name in names
     )
-    return table([heading, *cells], left={0})
-
-
-def size_text(size_bytes: float) -> str:
-    """`812 B`, `40.2 KiB`, `12.5 MiB`."""
-    for unit in ("B", "KiB", "MiB"):
-        if size_bytes < 1024:
-            return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1024
-    return f"{size_bytes:.1f} GiB"
-
-
-def table(rows: Sequence[Sequence[str]], left: set[int]) -> list[str]:
-    """`rows` with aligned columns; those in `left` begin together, the others end together."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if at in left else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return draw_table([heading, *cells], left={0})
 
 
 def _cell(name: str, value: object) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 from bus.errors import MissingInputError
 from schemas.inputs import InputSet
 from supervisor.home import Home
-from supervisor.log_lines import DIM, RESET, colour_of, utc_text
+from supervisor.log_lines import DIM, RESET, colour_of, printable, utc_text
 from supervisor.recorded.causality import (
     RELATIONS,
     Branch,
@@ -27,7 +27,7 @@ from supervisor.recorded.causality import (
 )
 from supervisor.recorded.conversation import Conversation
 from supervisor.recorded.listening import ChosenRun, choose_run, read_through
-from supervisor.recorded.message_fields import clock_text, printable
+from supervisor.recorded.message_fields import clock_text
 from supervisor.recorded.tracing import build_graph
 from supervisor.runs import RunFolder
 
