@@ -1,10 +1,11 @@
 """How long recordings are kept: pins, and the deletion of old ones.
 
-In: a home, an age, the present time. Out: a line for each run, deleted or kept and why. A run is deleted when it was
-closed long enough ago, is not pinned, is whole, and every message was taken by its receiver: a stream's last message
-is compared with the receiver's own recorded inputs. In a run that was recovered the pool-keeper alone came back, so
-the messages to all others stay where they are for good, and hold nothing. The manifest stays, with a note of what was
-deleted (`pruned.json`). The journals of a run vanish at once: they are renamed before they are removed.
+In: a home, an age, the present time. Out: a line for each run, deleted or kept and why. A run is deleted when it
+was closed long enough ago, is not pinned, is whole, and every message to the pool-keeper was taken: a stream's
+last message is compared with the receiver's own recorded inputs. Messages to the others hold nothing: actors stop
+one after another, so the last words to one that has stopped are never taken, and a closed run starts nobody
+again. The manifest stays, with a note of what was deleted (`pruned.json`). The journals of a run vanish at once:
+they are renamed before they are removed.
 """
 
 import hashlib
@@ -41,7 +42,6 @@ from supervisor.runs import RunFolder, list_runs
 DAY_S: Final = 86_400.0
 HIDDEN: Final = ".pruned-"
 """Begins the name of journals that are being deleted."""
-RECOVERED: Final = "recovered"
 KEEPER: Final[Role] = "pool-keeper"
 CHUNK_BYTES: Final = 1024 * 1024
 
@@ -153,11 +153,9 @@ def _why_kept(run: RunFolder, verification: Verification, retention: Retention) 
     for segment, finding in verification.findings:
         place = f"{segment.actor}/{segment.segment} at {finding.offset}"
         return f"damaged, so nobody can tell what was taken: {place}: {finding.text}; --abandon deletes it"
-    figures = closed_figures(run)
     roles = read_facts(run).roles or {}
-    was_recovered = figures is not None and figures.reason == RECOVERED
     for stream in verification.unread:
-        if was_recovered and roles.get(stream.receiver, stream.receiver) != KEEPER:
+        if roles.get(stream.receiver, stream.receiver) != KEEPER:
             continue
         told = f"{stream.messages} messages of {stream.sender} to {stream.receiver} were never taken"
         return f"{told}; --abandon deletes it"

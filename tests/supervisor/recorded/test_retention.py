@@ -119,12 +119,8 @@ def test_journals_without_a_manifest_stay(home: Home, run: RunFolder) -> None:
     assert line.action == "kept" and "no manifest" in line.reason
 
 
-@pytest.mark.parametrize(
-    ("reason", "action"), [("down", "kept"), ("recovered", "pruned")], ids=["stopped", "recovered"]
-)
-def test_a_message_that_was_not_taken_holds_a_run_unless_its_receiver_never_came_back(
-    home: Home, dream: DreamEntry, reason: str, action: str
-) -> None:
+@pytest.mark.parametrize("reason", ["down", "recovered"])
+def test_last_words_to_an_actor_that_had_stopped_hold_nothing(home: Home, dream: DreamEntry, reason: str) -> None:
     run = begin(home)
     loop = Loop(run.journal, dream)
     loop.turn(is_answer_taken=False)
@@ -133,17 +129,18 @@ def test_a_message_that_was_not_taken_holds_a_run_unless_its_receiver_never_came
 
     (line,) = prune_all(home)
 
-    assert line.action == action
-    if action == "kept":
-        assert "1 messages of pool-keeper to learner were never taken" in line.reason
+    assert line.action == "pruned"
 
 
-def test_a_message_to_the_pool_keeper_holds_a_recovered_run_too(home: Home, dream: DreamEntry) -> None:
+@pytest.mark.parametrize("reason", ["down", "recovered"])
+def test_a_message_to_the_pool_keeper_that_was_not_taken_holds_a_run(
+    home: Home, dream: DreamEntry, reason: str
+) -> None:
     run = begin(home)
     writer = Writer(run.journal, "dreamer")
     writer.step(Fired("episode"), [("pool-keeper", dream)])
     writer.stop()
-    close(run, "recovered")
+    close(run, reason)
 
     (line,) = prune_all(home)
 
