@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "replay": "Prove that each actor of RUN decides the same again, byte for byte.",
     "topic": "Show what the actors say to each other: kinds, messages, rates.",
     "trace": "Show what led to a message and what it led to, across all actors.",
+    "simulate": "Live through hours of faults in seconds, and check that nothing is lost, doubled or out of order.",
     "config": "Show the configuration.",
     "validate": "Check the configuration, the pictures and the facts, and name every mistake.",
     "graph": "Draw who may say what to whom.",

@@ -71,6 +71,10 @@ class Company:
     """Kinds of messages that wait for an answer."""
     name_of: Callable[[Message], str]
     """What a message is known by: two different messages of one sender never share it."""
+    can_lose_power: bool = True
+    """Whether the store can be cut by a power failure; files of the real one cannot."""
+    close: Callable[[], None] = lambda: None
+    """Release what the company holds."""
 
     @property
     def seats(self) -> tuple[Seat, ...]:

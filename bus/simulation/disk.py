@@ -5,6 +5,7 @@ than what was synced. Policy `process` syncs at most once every `GROUP_SYNC_S`, 
 the writer waits for its sync. The part that was not synced is cut at any byte or reads as zeros.
 """
 
+from bisect import insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from bus.codec import pack
 from bus.core import Cursor, StepPosition
 from bus.frame import encode_head
 from bus.segment import SegmentName
+from bus.step import Outgoing
 
 SYNCS_KEPT: Final = 4
 LONG_AGO_NS: Final = -(1 << 62)
@@ -41,6 +43,10 @@ class GroupSync:
         if now_ns > last:
             self._starts.append(max(now_ns, last + self._takes_ns + self._interval_ns))
             del self._starts[:-SYNCS_KEPT]
+
+    def insist(self, begun_ns: int) -> None:
+        """A sync that somebody has waited for began at `begun_ns`."""
+        insort(self._starts, begun_ns)
 
     def covered_ns(self, now_ns: int) -> int:
         """Writes up to this time are on the disk."""
@@ -99,6 +105,8 @@ class MemoryJournal:
     files: list[SegmentFile] = field(default_factory=list)
     said: dict[str, Cursor] = field(default_factory=dict)
     """The last message to each receiver that can be read here."""
+    places: dict[tuple[int, int], tuple[SegmentFile, int]] = field(default_factory=dict)
+    """Epoch and seq of a message that came with its payload: where its frame began, unless a power cut took it."""
 
     def begin_segment(self, name: SegmentName, head: Mapping[str, object], now_ns: int) -> None:
         """Start a segment; refuses, as the file system does, a name that is taken."""
@@ -114,6 +122,12 @@ class MemoryJournal:
         file.data += data
         file.marks.extend(marks)
         self.sync.request(now_ns)
+
+    def note(self, epoch: int, out: Outgoing, offset: int) -> None:
+        """`out` is in the frame at `offset` of the last segment."""
+        self.said[out.receiver] = Cursor(epoch, out.seq)
+        if out.payloads and out.origins[0] is None:
+            self.places[epoch, out.seq] = (self.files[-1], offset)
 
     def size(self) -> int:
         """Bytes of the last segment."""

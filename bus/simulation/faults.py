@@ -6,7 +6,7 @@ becomes short. Rates are drawn on a logarithmic scale, and each kind of fault is
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final, Literal, NamedTuple, Protocol
@@ -110,8 +110,9 @@ class FaultMix:
     stall_every_s: float
 
 
-def draw_mix(draws: Random) -> FaultMix:
-    """A mix of faults."""
+def draw_mix(seed: int, can_lose_power: bool = True) -> FaultMix:
+    """The mix of `seed`."""
+    draws = Random(seed)
 
     def maybe(low: float, high: float, share: float = 0.6) -> float:
         value = math.exp(draws.uniform(math.log(low), math.log(high)))
@@ -124,7 +125,7 @@ def draw_mix(draws: Random) -> FaultMix:
         duplicate=maybe(0.002, 0.2),
         stray=maybe(0.002, 0.02, 0.4),
         calls_between_breaks=maybe(400.0, 20_000.0, 0.9),
-        power_share=maybe(0.05, 1.0, 0.5),
+        power_share=maybe(0.05, 1.0, 0.5) if can_lose_power else 0.0,
         down_s=maybe(0.05, 10.0, 1.0),
         jump_every_s=maybe(120.0, 3600.0, 0.4),
         full_every_s=maybe(120.0, 3600.0, 0.4),
@@ -132,16 +133,36 @@ def draw_mix(draws: Random) -> FaultMix:
     )
 
 
+def dense_mix(kinds: Collection[str]) -> FaultMix:
+    """Much of the faults of `kinds` and nothing else."""
+
+    def where(kind: str, value: float) -> float:
+        return value if kind in kinds else 0.0
+
+    return FaultMix(
+        drop=where("drop", 0.1),
+        delay=where("delay", 0.1),
+        reorder=where("reorder", 0.1),
+        duplicate=where("duplicate", 0.1),
+        stray=where("stray", 0.1),
+        calls_between_breaks=max(where("Crash", 150.0), where("PowerCut", 150.0)),
+        power_share=where("PowerCut", 0.5 if "Crash" in kinds else 1.0),
+        down_s=1.0,
+        jump_every_s=where("ClockJump", 20.0),
+        full_every_s=where("DiskFull", 15.0),
+        stall_every_s=where("Stall", 15.0),
+    )
+
+
 class DrawnFaults:
     """Draws faults from a mix; the same seed draws the same."""
 
-    def __init__(self, seed: int, instances: Sequence[str], duration_ns: int) -> None:
+    def __init__(self, seed: int, instances: Sequence[str], duration_ns: int, mix: FaultMix) -> None:
         draws = Random(seed)
-        self.mix = draw_mix(draws)
+        self.mix = mix
         self._instances = tuple(instances)
         self._duration_ns = duration_ns
         self._draws = draws
-        mix = self.mix
         rates = (mix.drop, mix.delay, mix.reorder, mix.duplicate, mix.stray)
         self._total = min(0.9, sum(rates))
         kinds: tuple[TransmissionKind, ...] = ("drop", "delay", "reorder", "duplicate", "stray")
@@ -233,6 +254,11 @@ class ListedFaults:
     def timed(self) -> Sequence[Timed]:
         """What happens at a given time."""
         return self._timed
+
+
+def kind_of(fault: Fault) -> str:
+    """The kind of `fault`: drop, delay, ..., Crash, PowerCut, ..."""
+    return fault.kind if isinstance(fault, Transmission) else type(fault).__name__
 
 
 def describe(fault: Fault) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bus.core import Cursor, StepPosition
 from bus.frame import FRAME_HEADER_BYTES, Fault, Frame, FrameKind
 from bus.recovery import History
+from bus.segment import SegmentName
 from bus.simulation.disk import MemoryJournal, SegmentFile
 from bus.simulation.reading import NOWHERE, MemorySegment
 from bus.step import decode_snapshot, decode_step
@@ -24,8 +25,7 @@ class MemoryHistory(History):
 
     def steps_after(self, position: StepPosition) -> Iterator[tuple[StepPosition, Frame]]:
         """The STEP frames beyond `position`, oldest first."""
-        files = () if self.journal is None else self.journal.files
-        for file in files:
+        for file in () if self.journal is None else self.journal.files:
             if StepPosition(file.name.epoch, max((mark.step for mark in file.marks), default=0)) <= position:
                 continue
             for item in _items(file):
@@ -38,14 +38,16 @@ class MemoryHistory(History):
 def recall(journal: MemoryJournal) -> MemoryHistory:
     """Cut the torn tail of `journal`, then find the last snapshot and where the journal ends."""
     history = MemoryHistory(NOWHERE, journal=journal)
-    if journal.files:
-        history.cut_bytes = _cut_torn_tail(journal)
-    first = len(journal.files)
-    while first > 0 and history.snapshot is None:
-        first -= 1
-        _find_snapshot(journal.files[first], history)
-    for file in journal.files[first:]:
-        _read(file, history)
+    read: list[tuple[SegmentName, list[Frame | Fault]]] = []
+    for file in reversed(tuple(journal.files)):
+        items = list(_items(file))
+        if file is journal.files[-1]:
+            history.cut_bytes = _cut_torn_tail(journal, items)
+        read.insert(0, (file.name, items))
+        if _find_snapshot(file.name, items, history):
+            break
+    for name, items in read:
+        _read(name, items, history)
     journal.said = dict(history.predecessors)
     return history
 
@@ -58,38 +60,40 @@ def _items(file: SegmentFile) -> Iterator[Frame | Fault]:
     yield from reader.frames(reader.first_frame, reader.size())
 
 
-def _cut_torn_tail(journal: MemoryJournal) -> int:
-    file = journal.files[-1]
-    reader, size = MemorySegment(file), len(file.data)
-    if reader.head_fault is not None and size <= reader.first_frame + FRAME_HEADER_BYTES:
+def _cut_torn_tail(journal: MemoryJournal, items: list[Frame | Fault]) -> int:
+    """Cut what follows the last good frame of the last segment, unless it is damage; `items` without it."""
+    fault, file = items[-1] if items else None, journal.files[-1]
+    if not isinstance(fault, Fault):
+        return 0
+    if fault.offset == 0 and fault.size <= FRAME_HEADER_BYTES:
         journal.files.pop()
-        return size
-    for item in _items(file):
-        if isinstance(item, Fault) and item.is_torn and item.offset > 0:
-            del file.data[item.offset :]
-            return item.size
-    return 0
+    elif fault.offset > 0 and fault.is_torn:
+        del file.data[fault.offset :]
+    else:
+        return 0
+    items.pop()
+    return fault.size
 
 
-def _find_snapshot(file: SegmentFile, history: MemoryHistory) -> None:
-    last = None
-    for item in _items(file):
-        if isinstance(item, Frame) and item.kind is FrameKind.SNAPSHOT:
-            last = item
-    if last is not None:
-        history.snapshot = decode_snapshot(last)
-        history.snapshot_at = history.last = StepPosition(file.name.epoch, last.step)
-        history.predecessors = dict(history.snapshot.predecessors)
+def _find_snapshot(name: SegmentName, items: list[Frame | Fault], history: MemoryHistory) -> bool:
+    found = (item for item in reversed(items) if isinstance(item, Frame) and item.kind is FrameKind.SNAPSHOT)
+    last = next(found, None)
+    if last is None:
+        return False
+    history.snapshot = decode_snapshot(last)
+    history.snapshot_at = history.last = StepPosition(name.epoch, last.step)
+    history.predecessors = dict(history.snapshot.predecessors)
+    return True
 
 
-def _read(file: SegmentFile, history: MemoryHistory) -> None:
-    for item in _items(file):
+def _read(name: SegmentName, items: list[Frame | Fault], history: MemoryHistory) -> None:
+    for item in items:
         if isinstance(item, Fault):
-            history.damages.append(Damage(file.path.name, item.offset, item.size, item.reason))
+            history.damages.append(Damage(name.file_name(), item.offset, item.size, item.reason))
         elif item.kind is FrameKind.STEP:
-            at = StepPosition(file.name.epoch, item.step)
+            at = StepPosition(name.epoch, item.step)
             if history.snapshot is not None and at <= history.snapshot_at:
                 continue
             history.last = max(history.last, at)
             for out in decode_step(item).outgoing:
-                history.predecessors[out.receiver] = Cursor(file.name.epoch, out.seq)
+                history.predecessors[out.receiver] = Cursor(name.epoch, out.seq)

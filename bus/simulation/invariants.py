@@ -16,6 +16,7 @@ from bus.execution import Step
 from bus.readback import RefusedBody
 from bus.simulation.company import Company
 from bus.simulation.disk import LostFrame
+from bus.simulation.ports import Written
 from bus.simulation.process import Process, Restored
 from bus.simulation.trace import Trace
 from schemas.bias import MAX_EXEMPLARS, BiasProfile
@@ -72,11 +73,11 @@ class Chain:
 
 
 class HandledInput(NamedTuple):
-    """A message in the journal of its receiver."""
+    """A message in the journal of its receiver: the step, and its place in the chain of its sender."""
 
     at: StepPosition
     sender: str
-    index: int
+    place: int
 
 
 @dataclass
@@ -92,6 +93,16 @@ class Losses:
     """Age of the oldest at the cut."""
     unanswered: int = 0
     """Requests whose answer was taken after the store had kept their effect."""
+
+    def with_more(self, other: "Losses") -> "Losses":
+        """Both together."""
+        return Losses(
+            self.power_cuts + other.power_cuts,
+            self.messages + other.messages,
+            self.sent + other.sent,
+            max(self.oldest_ns, other.oldest_ns),
+            self.unanswered + other.unanswered,
+        )
 
 
 @dataclass
@@ -112,6 +123,7 @@ class Witness:
         self._roles = {seat.instance: seat.role for seat in self.company.seats}
         self._chains = {(one, other): Chain() for one in names for other in names}
         self._inputs: dict[str, list[HandledInput]] = {name: [] for name in names}
+        self._gone: dict[str, list[HandledInput]] = {name: [] for name in names}
         self._unwritten: dict[str, deque[tuple[str, int] | None]] = {name: deque() for name in names}
         self._last: dict[str, dict[str, int]] = {name: {} for name in names}
         self._sent: dict[str, Cursor] = {}
@@ -140,10 +152,10 @@ class Witness:
         index = self._follow(self._chains[sender, me], me, ref, self.company.name_of(message), self._last[me])
         self._unwritten[me].append((sender, index))
 
-    def written(self, process: Process, news: list[tuple[Step, int]]) -> None:
+    def written(self, process: Process, news: list[Written]) -> None:
         """From now on these messages must arrive, unless power fails before the sync."""
         me, waiting, inputs = process.seat.instance, self._unwritten[process.seat.instance], None
-        for step, number in news:
+        for step, number, _, _ in news:
             at, cause = StepPosition(process.epoch, number), waiting.popleft()
             if cause is not None:
                 inputs = inputs or self._inputs[me]
@@ -172,10 +184,11 @@ class Witness:
         me, archive = process.seat.instance, self.company.archive
         self.cut_bytes += found.history.cut_bytes
         self._unwritten[me].clear()
+        self._take_back(me, found.history.snapshot_at)
         has_store = process.execution.actor.store is not None
         if has_store:
             self.committed(process)
-        journalled = {entry.sender: entry.index for entry in self._inputs[me]}
+        journalled = {entry.sender: entry.place for entry in self._inputs[me]}
         known = self._last[me] = dict(self._row_last) if has_store else journalled
         for sender in process.intake.streams:
             if has_store and archive is not None and not archive.covers(sender):
@@ -245,8 +258,16 @@ class Witness:
             ref = MessageRef(me, at.epoch, out.seq)
             self._chains[me, out.receiver].add(Said(ref, name, out.kind, at, self.now_ns, cause))
 
+    def _take_back(self, me: str, snapshot_at: StepPosition) -> None:
+        """Steps that a power cut took from an older segment live on in a snapshot that a later one kept."""
+        kept = [entry for entry in self._gone[me] if entry.at <= snapshot_at]
+        self._gone[me].clear()
+        if kept:
+            self._inputs[me] = sorted(self._inputs[me] + kept)
+
     def _forget(self, me: str, lost: dict[StepPosition, int]) -> None:
         first = min(lost)
+        self._gone[me] += [entry for entry in self._inputs[me] if entry.at in lost]
         self._inputs[me] = [entry for entry in self._inputs[me] if entry.at not in lost]
         for (sender, _), chain in self._chains.items():
             at = len(chain.said) - 1
@@ -268,11 +289,12 @@ class Witness:
             _fail("window", f"a power cut took {_text(said.ref)}, written {age_ns / 1e6:.1f} ms before")
 
     def _check_answers(self, sender: str, receiver: str, chain: Chain) -> None:
-        requests = self.company.requests
-        answered = {said.cause for at, said in enumerate(self._chains[receiver, sender].said)}
-        handled = {entry.index for entry in self._inputs[receiver] if entry.sender == sender}
+        back = self._chains[receiver, sender]
+        heard = {entry.place for entry in self._inputs[sender] if entry.sender == receiver}
+        answered = {said.cause for at, said in enumerate(back.said) if at not in back.lost or at in heard}
+        handled = {entry.place for entry in self._inputs[receiver] if entry.sender == sender}
         for at, said in enumerate(chain.said):
-            if said.kind not in requests or at in chain.lost or (sender, at) in answered:
+            if said.kind not in self.company.requests or at in chain.lost or (sender, at) in answered:
                 continue
             if at in handled or not self.losses.messages:
                 _fail("answer", f"{said.kind} {_text(said.ref)} was never answered")

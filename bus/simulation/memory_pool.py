@@ -90,6 +90,10 @@ class MemoryPool:
             self.dreams.append((taken.ref, dream))
             self.found[dream.id] = self.dreams[-1]
 
+    def uncommitted(self) -> list[tuple[Taken, DreamEntry | None]]:
+        """What the next commit makes durable."""
+        return self._rows[self.count() :]
+
     # -- the invariants' side: bus.simulation.company.Archive --
 
     def count(self) -> int:
@@ -106,7 +110,9 @@ class MemoryPool:
 
     def cut_power(self, now_ns: int, draws: Random) -> None:
         """Lose the process's work, and commits that no sync has covered."""
-        covered = now_ns if self.world.is_power_safe else self._sync.covered_ns(now_ns)
+        if self._world is None:
+            return
+        covered = now_ns if self._world.is_power_safe else self._sync.covered_ns(now_ns)
         oldest = max((at for at, commit in enumerate(self._commits) if commit.at_ns <= covered), default=0)
         kept = draws.randint(oldest, len(self._commits) - 1)
         del self._commits[kept + 1 :]

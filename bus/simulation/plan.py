@@ -9,7 +9,7 @@ from typing import Literal
 
 from bus.simulation.faults import SECOND_NS, Fault
 from bus.simulation.invariants import Losses
-from bus.simulation.process import Setting
+from bus.simulation.ports import Setting
 
 Policy = Literal["process", "power"]
 
@@ -66,5 +66,5 @@ def draw_setting(plan: Plan) -> Setting:
         latency_ns=int(draws.uniform(0.0001, 0.003) * SECOND_NS),
         look_back_ns=int(draws.uniform(0.2, 2.2) * SECOND_NS),
         snapshot_steps=draws.randint(10, 60),
-        segment_bytes=draws.choice((16, 64, 256)) * 1024,
+        segment_bytes=draws.choice((4, 16, 64)) * 1024,
     )

@@ -11,9 +11,8 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-from bus.core import Actor, Cursor, Fired, Input, Started, StepPosition, StoreFullError
+from bus.core import Actor, Cursor, Fired, Input, MessageRef, Started, StepPosition, StoreFullError
 from bus.envelope import Place, encode_envelope, envelope_of
-from bus.errors import JournalFullError
 from bus.execution import Execution, Step
 from bus.frame import FrameKind, frame_buffers
 from bus.link import RawMessage
@@ -23,52 +22,24 @@ from bus.readback import Accepted, Readback, RefusedBody
 from bus.restoration import Restoration
 from bus.segment import SegmentName
 from bus.simulation.disk import NO_STEP, Mark, MemoryJournal
-from bus.simulation.faults import SECOND_NS, Crash, PowerCut
+from bus.simulation.faults import SECOND_NS, Crash
 from bus.simulation.history import MemoryHistory, recall
-from bus.simulation.reading import NOWHERE, Journals, MemoryIntake, MemoryReadback, ToldLog
-from bus.step import Numbering, Outgoing, SnapshotRecord, encode_snapshot, encode_step
+from bus.simulation.ports import Crashed, Ports, Setting, Written
+from bus.simulation.reading import (
+    HeldNumbering,
+    Journals,
+    MemoryIntake,
+    MemoryPayloads,
+    MemoryReadback,
+    ToldLog,
+)
+from bus.step import Numbering, SnapshotRecord, encode_snapshot, encode_step
 from schemas.manifest import Seat
 
 DISK_RETRY_NS: Final = int(DISK_RETRY_S * SECOND_NS)
 
 Waits = Generator[int, None, None]
 """Work that waits now and then: each item is a time to wait, nanoseconds."""
-
-
-class Crashed(Exception):  # noqa: N818 - an event, not an error
-    """The process dies here."""
-
-    def __init__(self, fault: Crash | PowerCut) -> None:
-        self.fault = fault
-        super().__init__(f"{fault.instance} at port call {fault.call}")
-
-
-class Ports(Protocol):
-    """What a process asks of its world."""
-
-    def wall_ns(self) -> int:
-        """The wall clock."""
-
-    def takes_writes(self) -> bool:
-        """Whether the disk has room for a journal."""
-
-    def send(self, out: Outgoing, parts: RawMessage) -> None:
-        """Put a message on its way."""
-
-    def announce(self, receiver: str) -> None:
-        """The journal holds something new for `receiver`."""
-
-    def set_timer(self, name: str, delay_s: float) -> None:
-        """Have `name` fire."""
-
-    def complain(self, instance: str, text: str) -> None:
-        """An error of the log."""
-
-    def now_ns(self) -> int:
-        """Virtual time."""
-
-    def call(self) -> None:
-        """A port call; raises Crashed when the process dies in it."""
 
 
 class Restored(NamedTuple):
@@ -89,39 +60,14 @@ class Watcher(Protocol):
     def handled(self, process: "Process", event: Input, body: bytes, now_ns: int) -> None:
         """`event` was decided on; `body` is what the journal will hold of it."""
 
-    def written(self, process: "Process", news: list[tuple[Step, int]]) -> None:
-        """Steps with their numbers are in the journal of `process`."""
+    def written(self, process: "Process", news: list[Written]) -> None:
+        """Steps are in the journal of `process`."""
 
     def committed(self, process: "Process") -> None:
         """The store of `process` has committed."""
 
     def restored(self, process: "Process", found: "Restored") -> None:
         """`process` has its state again, and has handled nothing yet."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How the machine of one run is set; a seed draws it."""
-
-    is_power_safe: bool
-    """Fsync policy `power`: sync before anything is sent."""
-    sync_ns: int
-    """How long the disk takes to sync."""
-    latency_ns: int
-    """From one process to another."""
-    look_back_ns: int
-    """After which a receiver looks into the journal of a sender that has written."""
-    snapshot_steps: int
-    segment_bytes: int
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The rules of the protocol that a run is held to; a test that plants a bug brings others."""
-
-    intake: Callable[[Seat, tuple[Seat, ...], Journals, ToldLog], MemoryIntake] = MemoryIntake
-    next_epoch: Callable[[int], int] = lambda last: last + 1
-    numbering: Callable[[int, MemoryHistory], Numbering] = lambda epoch, _: Numbering(epoch)
 
 
 @dataclass
@@ -136,7 +82,7 @@ class Process:
     watcher: Watcher
     journals: Journals
     setting: Setting
-    rules: Rules
+    rules: "Rules"
     inbox: deque[RawMessage] = field(default_factory=deque)
     due: list[str] = field(default_factory=list)
     """Timers that have run out."""
@@ -154,13 +100,14 @@ class Process:
         self.log = ToldLog(self.seat.instance, self.ports.complain)
         self.intake = self.rules.intake(self.seat, self.seats, self.journals, self.log)
         self.batch: list[tuple[Step, int, int]] = []
-        self._unwritten: list[tuple[Step, int]] = []
+        self._unwritten: list[Written] = []
         self._call = self.ports.call
-        self._marks: list[Mark] = []
+        self._marks: list[tuple[int, int]] = []
         self._pending: list[bytes | memoryview] = []
         self._pending_bytes = 0
         self._since_snapshot = 0
         self._first_seq = 1
+        self.is_rewound = False
         self.numbering = Numbering(self.epoch)
         self.execution = self._new_execution()
 
@@ -175,24 +122,20 @@ class Process:
         return bool(self.inbox or self.due or self.intake.has_backlog)
 
     def resume(self) -> Waits:
-        """Restore the state, open a segment, catch up."""
+        """Restore the state, open a segment; it catches up as it turns."""
         self._call()
         history = recall(self.journal)
-        self.numbering = self.execution.numbering = self.rules.numbering(self.epoch, history)
-        self.intake.restore(self._restore(history))
+        self.numbering = self.execution.numbering = self.rules.numbering(self.epoch, history, self.journals)
+        yield from self._restore(history)
         self.numbering.predecessors = dict(history.predecessors)
         self.step = history.last.step
-        yield from self._begin_segment(self.numbering.last_seq + 1)
-        yield from self._snapshot()
+        yield from self._begin_segment()
         yield from self._handle(Started(self.epoch))
         if history.is_empty:
             for observation in self.execution.actor.observations:
                 yield from self._handle(observation)
         yield from self._finish_batch()
         self.intake.look_back_everywhere()
-        while self.intake.has_backlog:
-            yield from self._take(self.intake.backlog(BATCH_MESSAGES))
-            yield from self._finish_batch()
 
     def turn(self) -> Waits:
         """One turn: a batch of messages, a bit of backlog, the timers that are due."""
@@ -210,7 +153,8 @@ class Process:
             event = Fired(self.due.pop(0))
             if not self._try_to_handle(event):
                 yield from self._handle_after_all(event)
-        if self.batch:
+        self.is_rewound = False
+        if self._pending:
             yield from self._finish_batch()
 
     def look_back(self) -> None:
@@ -232,15 +176,29 @@ class Process:
     def _new_execution(self) -> Execution:
         return Execution(self.build(), self.seat, self.seats, self.numbering)
 
-    def _restore(self, history: MemoryHistory) -> Mapping[str, Cursor]:
-        """Bring the actor to the end of `history`; the cursors that it has there."""
+    def _restore(self, history: MemoryHistory) -> Waits:
+        """Bring the actor to the end of `history`, as often as it takes until its store has room."""
+        while True:
+            try:
+                self._repeat(history)
+                return
+            except StoreFullError:
+                yield from self._rebuild()
+
+    def _rebuild(self) -> Waits:
+        yield DISK_RETRY_NS
+        if self.execution.actor.store is not None:
+            self.execution.actor.store.close()
+        self.execution = self._new_execution()
+
+    def _repeat(self, history: MemoryHistory) -> None:
         repeating = Execution(self.execution.actor, self.seat, self.seats, Numbering(self.epoch))
         readback = MemoryReadback(self.seat, self.seats, self.journals)
         restoration = Restoration(repeating, readback, self.log)
         restoration.run(history, lambda step, at: self._finish_repeated(step, at, readback))
+        self.intake.restore(readback.cursors)
         readback.close()
         self.watcher.restored(self, Restored(readback.cursors, restoration.divergences, history))
-        return readback.cursors
 
     def _finish_repeated(self, step: Step, at: StepPosition, readback: Readback) -> None:
         self._commit_store(at, readback.cursors)
@@ -270,16 +228,20 @@ class Process:
 
     def _handle_after_all(self, event: Input) -> Waits:
         """Handle `event`, for which the store was too full."""
-        yield from self._start_over()
+        yield from self.start_over()
         while not self._try_to_handle(event):
-            yield from self._start_over()
+            yield from self.start_over()
 
     def _keep(self, step: Step, now_ns: int) -> bytes:
         self.step += 1
+        event = step.record.event
+        if self.is_rewound and isinstance(event, MessageRef):
+            self.intake.cursors[event.sender] = Cursor(event.epoch, event.seq)
         body, payloads = encode_step(step.record)
         offset = self._add(FrameKind.STEP, now_ns, body, payloads)
-        self.batch.append((step, now_ns, offset))
-        self._unwritten.append((step, self.step))
+        if step.record.outgoing or step.outcome.has_consequences:
+            self.batch.append((step, now_ns, offset))
+        self._unwritten.append(Written(step, self.step, offset, self._marks[-1][0]))
         return body
 
     def _add(self, kind: FrameKind, now_ns: int, body: bytes, payloads: tuple[bytes | memoryview, ...] = ()) -> int:
@@ -287,22 +249,22 @@ class Process:
         buffers, size, _ = frame_buffers(kind, self.step, now_ns, body, payloads)
         self._pending.extend(buffers)
         self._pending_bytes += size
-        self._marks.append(Mark(offset + size, self.step if kind is FrameKind.STEP else NO_STEP, 0))
+        self._marks.append((offset + size, self.step if kind is FrameKind.STEP else NO_STEP))
         return offset
 
     def _finish_batch(self) -> Waits:
         """Journal, commit, then let everything of the batch out."""
-        if not self.batch:
+        if not self._pending:
             return
+        self._since_snapshot += len(self._unwritten)
         yield from self._flush()
         if not self._try_to_commit():
-            yield from self._start_over()
+            yield from self.start_over()
         batch, self.batch = self.batch, []
         for step, now_ns, offset in batch:
             if step.record.outgoing:
                 self._send(step, now_ns, offset)
             self._carry_out(step)
-        self._since_snapshot += len(batch)
         if self._since_snapshot >= self.setting.snapshot_steps:
             yield from self._snapshot()
         if self.journal.size() >= self.setting.segment_bytes:
@@ -312,9 +274,13 @@ class Process:
         while not self.ports.takes_writes():
             yield DISK_RETRY_NS
         self._write()
+        yield from self.wait_for_sync()
+        self._call()
+
+    def wait_for_sync(self) -> Waits:
+        """Under policy `power`, let the disk take what was written."""
         if self.setting.is_power_safe:
             yield self.setting.sync_ns
-        self._call()
 
     def _write(self) -> None:
         """Write what is gathered, at once; killed in the middle, a part of it."""
@@ -323,15 +289,22 @@ class Process:
             self._call()
         except Crashed as crash:
             if isinstance(crash.fault, Crash):
-                self.journal.append(data[: int(crash.fault.tear * len(data))], (), self.ports.now_ns())
+                self._append(data[: int(crash.fault.tear * len(data))])
             raise
-        now_ns = self.ports.now_ns()
-        self.journal.append(data, [mark._replace(at_ns=now_ns) for mark in self._marks], now_ns)
-        self._pending, self._pending_bytes, self._marks = [], 0, []
-        news, self._unwritten = self._unwritten, []
-        for step, _ in news:
+        self._append(data)
+        self._pending, self._pending_bytes = [], 0
+
+    def _append(self, data: bytes) -> None:
+        """Put `data` into the journal; what its whole frames say is said."""
+        now_ns, end = self.ports.now_ns(), self.journal.size() + len(data)
+        whole = sum(mark[0] <= end for mark in self._marks)
+        self.journal.append(data, [Mark(*mark, now_ns) for mark in self._marks[:whole]], now_ns)
+        del self._marks[:whole]
+        news = [written for written in self._unwritten if written.end <= end]
+        del self._unwritten[: len(news)]
+        for step, _, offset, _ in news:
             for out in step.record.outgoing:
-                self.journal.said[out.receiver] = Cursor(self.epoch, out.seq)
+                self.journal.note(self.epoch, out, offset)
                 self.ports.announce(out.receiver)
         self.watcher.written(self, news)
 
@@ -351,30 +324,20 @@ class Process:
             self._call()
             self.watcher.committed(self)
 
-    def _start_over(self) -> Waits:
-        """Rebuild the actor from its last commit and its journal, as often as it takes to find room for the batch.
-
-        The intake stays as it is: what it has accepted is in the journal or in hand.
-        """
+    def start_over(self) -> Waits:
+        """Go back to the last commit and repeat what the journal holds beyond it; inputs in hand stay there."""
         if self._pending:
             yield from self._flush()
-        while True:
-            yield DISK_RETRY_NS
-            if self.execution.actor.store is not None:
-                self.execution.actor.store.close()
-            try:
-                self.execution = self._new_execution()
-                self._restore(recall(self.journal))
-                return
-            except StoreFullError:
-                continue
+        self.is_rewound = True
+        yield from self._rebuild()
+        yield from self._restore(recall(self.journal))
 
     def _send(self, step: Step, now_ns: int, offset: int) -> None:
         place = Place(self.epoch, self._first_seq, offset)
         for out in step.record.outgoing:
             self._call()
             envelope = envelope_of(step.record.event, out, self.seat.instance, place, now_ns)
-            self.ports.send(out, (encode_envelope(envelope), out.body, *travelling(out.payloads)))
+            self.ports.send(out, [encode_envelope(envelope), out.body, *travelling(out.payloads)])
 
     def _carry_out(self, step: Step) -> None:
         for timer in step.outcome.timers:
@@ -387,18 +350,39 @@ class Process:
         yield from self._flush()
         self._since_snapshot = 0
 
-    def _begin_segment(self, first_seq: int) -> Waits:
+    def _begin_segment(self) -> Waits:
         self._call()
-        if not self.ports.takes_writes():
-            raise JournalFullError(NOWHERE, "no space left on device")
-        self._first_seq = first_seq
-        name = SegmentName(self.epoch, first_seq)
+        while not self.ports.takes_writes():
+            yield DISK_RETRY_NS
+        yield from self.settle()
+        self._first_seq = self.numbering.last_seq + 1
+        name = SegmentName(self.epoch, self._first_seq)
         self.journal.begin_segment(name, {"actor": self.seat.instance, "epoch": self.epoch}, self.ports.now_ns())
-        if self.setting.is_power_safe:
+        yield from self.wait_for_sync()
+        yield from self._snapshot()
+
+    def settle(self) -> Waits:
+        """Have the segments before a new one synced, so that a power cut can take nothing but the end of a journal."""
+        if self.journal.files and not self.setting.is_power_safe:
+            begun_ns = self.ports.now_ns()
             yield self.setting.sync_ns
+            self.journal.sync.insist(begun_ns)
 
     def _rotate(self) -> Waits:
-        self._add(FrameKind.CLOSE, self.ports.wall_ns(), b"")
-        yield from self._flush()
-        yield from self._begin_segment(self.numbering.last_seq + 1)
-        yield from self._snapshot()
+        """Go on in a new segment, unless nothing was sent from this one: segments are named by what they send."""
+        if self.numbering.last_seq >= self._first_seq:
+            self._add(FrameKind.CLOSE, self.ports.wall_ns(), b"")
+            yield from self._flush()
+            yield from self._begin_segment()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of the protocol that a run is held to; a test that plants a bug brings others."""
+
+    intake: Callable[[Seat, tuple[Seat, ...], Journals, ToldLog], MemoryIntake] = MemoryIntake
+    next_epoch: Callable[[int], int] = lambda last: last + 1
+    numbering: Callable[[int, MemoryHistory, Journals], Numbering] = lambda epoch, _, journals: HeldNumbering(
+        epoch, MemoryPayloads(journals)
+    )
+    process: Callable[..., Process] = Process

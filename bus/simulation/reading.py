@@ -13,15 +13,16 @@ from bus.codec import BytesLike
 from bus.core import MessageRef
 from bus.envelope import Place
 from bus.errors import JournalError, MissingInputError
-from bus.frame import FRAME_HEADER_BYTES, Frame, FrameKind, decode_head, parse_header
+from bus.frame import FRAME_HEADER_BYTES, Frame, decode_head, parse_header
 from bus.intake import Intake
 from bus.payloads import PayloadStore
 from bus.readback import Readback
 from bus.refusals import Refusals
 from bus.segment import SegmentName, SegmentReader
 from bus.simulation.disk import MemoryJournal, SegmentFile
-from bus.step import Outgoing, decode_step
+from bus.step import Numbering, Outgoing, decode_step
 from bus.stream import SenderStream
+from schemas.base import Message
 from schemas.manifest import Seat
 
 NOWHERE: Final = Path("/dev/null/simulation")
@@ -130,23 +131,34 @@ class MemoryPayloads(PayloadStore):
 
     def resolve(self, ref: MessageRef) -> BytesLike:
         """The first payload of message `ref`; raises MissingInputError."""
-        held = [file for file in self._journals[ref.sender].files if file.name <= (ref.epoch, ref.seq)]
-        out = _find(held[-1], ref) if held else None
-        if out is None:
-            raise MissingInputError("/".join(map(str, ref)), f"no frame of {ref.sender} holds its payload")
-        return out.payloads[0]
+        file, offset = self._journals[ref.sender].places.get((ref.epoch, ref.seq), (None, 0))
+        frame = None if file is None else MemorySegment(file).frame_at(offset)
+        for out in () if frame is None else decode_step(frame).outgoing:
+            if out.seq == ref.seq:
+                return out.payloads[0]
+        raise MissingInputError("/".join(map(str, ref)), f"no frame of {ref.sender} holds its payload")
+
+    def holds(self, ref: MessageRef) -> bool:
+        """Whether the payload of message `ref` can be read."""
+        try:
+            self.resolve(ref)
+        except MissingInputError:
+            return False
+        return True
 
 
-def _find(file: SegmentFile, ref: MessageRef) -> Outgoing | None:
-    reader = MemorySegment(file)
-    if reader.head_fault is not None or file.name.epoch != ref.epoch:
-        return None
-    for item in reader.frames(reader.first_frame, reader.size()):
-        if isinstance(item, Frame) and item.kind is FrameKind.STEP and item.payload:
-            for out in decode_step(item).outgoing:
-                if out.seq == ref.seq:
-                    return out
-    return None
+class HeldNumbering(Numbering):
+    """Names the origin of a payload only while a journal holds it; a power cut may have taken it."""
+
+    def __init__(self, epoch: int, payloads: MemoryPayloads) -> None:
+        super().__init__(epoch)
+        self._payloads = payloads
+
+    def outgoing(self, receiver: str, message: Message, origins: tuple[MessageRef | None, ...] = ()) -> Outgoing:
+        """`message` as the next one to `receiver`."""
+        if origins:
+            origins = tuple(ref if ref is not None and self._payloads.holds(ref) else None for ref in origins)
+        return super().outgoing(receiver, message, origins)
 
 
 class CountedRefusals(Refusals):

@@ -12,7 +12,8 @@ from bus.core import Actor
 from bus.link import RawMessage
 from bus.simulation.company import Part, Surroundings
 from bus.simulation.faults import NEVER, SECOND_NS, Break, Faults
-from bus.simulation.process import Crashed, Process, Setting
+from bus.simulation.ports import Crashed, Setting
+from bus.simulation.process import Process
 from bus.step import Outgoing
 
 

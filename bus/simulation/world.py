@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from bus.core import MessageRef, StoreFullError
-from bus.errors import JournalFullError
+from bus.core import MessageRef
 from bus.journal import GROUP_SYNC_S
 from bus.link import RawMessage
 from bus.memory import START_NS
@@ -31,12 +30,13 @@ from bus.simulation.faults import (
     PowerCut,
     Stall,
     Timed,
-    Transmission,
     describe,
+    kind_of,
 )
 from bus.simulation.invariants import InvariantBroken, Witness
 from bus.simulation.plan import Plan, Report, Violation, draw_setting
-from bus.simulation.process import Crashed, Process, Rules, Waits
+from bus.simulation.ports import Crashed
+from bus.simulation.process import Process, Rules, Waits
 from bus.simulation.station import Station
 from bus.simulation.trace import Trace
 from bus.step import Outgoing
@@ -44,8 +44,6 @@ from bus.topology import is_allowed
 
 QUIET_NS: Final = 100 * SECOND_NS
 """Without faults, before the end: longer than anybody's patience."""
-RESTART_NS: Final = SECOND_NS
-"""From the failure of a process to its next start."""
 MAX_INBOX: Final = 100
 """A socket drops what is more."""
 
@@ -117,7 +115,9 @@ class World:
         self._note(fault)
         for delay_ns in fault.delays_ns:
             self.after(latency_ns + delay_ns, self._deliver, receiver, parts)
-        if fault.astray and not is_allowed(station.part.seat.role, out.kind, self.stations[fault.astray].part.seat.role):
+        if fault.astray and not is_allowed(
+            station.part.seat.role, out.kind, self.stations[fault.astray].part.seat.role
+        ):
             self.after(latency_ns, self._deliver, self.stations[fault.astray], parts)
 
     def plan_look_back(self, receiver: str) -> None:
@@ -171,7 +171,7 @@ class World:
     def _start(self, station: Station, _: object) -> None:
         station.epoch = self.rules.next_epoch(station.epoch)
         seat, seats = station.part.seat, self.company.seats
-        process = Process(
+        process = self.rules.process(
             seat, seats, station.epoch, station.build, station, self._witness, self.journals, self.setting, self.rules
         )
         station.process = process
@@ -227,11 +227,6 @@ class World:
             except Crashed as crash:
                 self._break(station, crash.fault)
                 return
-            except (JournalFullError, StoreFullError) as error:
-                self.complaints.append(f"{station.instance} fails: {error}")
-                self._end_process(station)
-                self.after(RESTART_NS, self._start, station, None)
-                return
             if wait_ns is not None:
                 self.after(wait_ns, self._go_on, station, process)
                 return
@@ -278,14 +273,10 @@ class World:
             simulated_ns=self.now_ns,
             events=self._events,
             steps=self._trace.steps,
-            faults=dict(sorted(Counter(_kind(fault) for fault in self._applied).items())),
+            faults=dict(sorted(Counter(kind_of(fault) for fault in self._applied).items())),
             cut_bytes=self._witness.cut_bytes,
             losses=self._witness.losses,
             window_ns=self._witness.window_ns,
             violation=violation,
             applied=tuple(self._applied),
         )
-
-
-def _kind(fault: Fault) -> str:
-    return fault.kind if isinstance(fault, Transmission) else type(fault).__name__

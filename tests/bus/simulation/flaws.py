@@ -1,21 +1,27 @@
 """Rules of the protocol with one bug each: only tests can bring them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from bus.core import Cursor, Received, StepPosition
+from bus.codec import decode_body
+from bus.core import Actor, Core, Cursor, Input, Outcome, Received, StepPosition
 from bus.envelope import Envelope, decode_envelope, encode_envelope
 from bus.link import RawMessage
-from bus.simulation.campaign import run_plan
-from bus.simulation.company import Cast
+from bus.simulation.campaign import SOUND, run_plan
+from bus.simulation.company import Cast, Company, Part, Surroundings
+from bus.simulation.faults import DrawnFaults, dense_mix
 from bus.simulation.history import MemoryHistory
-from bus.simulation.light_keeper import light_company
+from bus.simulation.light_actors import LightDreamer, LightSynthesizer
+from bus.simulation.light_keeper import LightKeeper, light_company
 from bus.simulation.memory_pool import MemoryPool
 from bus.simulation.plan import Plan, Policy, Report
 from bus.simulation.process import Process, Rules, Waits
 from bus.simulation.reading import Journals, MemoryIntake
 from bus.step import Numbering
+from schemas.catalogue import CATALOGUE
+from schemas.ids import derived_id
+from schemas.roles import Role
 
 
 class DataFirstPool(MemoryPool):
@@ -80,28 +86,89 @@ class OvertakenIntake(TrustingIntake):
 
 
 class ForgetfulProcess(Process):
-    """Starting over, it sets its intake back to what its store holds, and forgets what it has in hand."""
+    """Starting over, it goes back to the cursors of its store and forgets what it has in hand."""
 
     def start_over(self) -> Waits:
         yield from super().start_over()
-        store = self.execution.actor.store
-        if store is not None:
-            self.intake.restore(store.cursors())
+        self.is_rewound = False
 
 
+class HastyProcess(Process):
+    """Lets messages out before they are synced."""
+
+    def wait_for_sync(self) -> Waits:
+        yield from ()
+
+
+class HurriedProcess(Process):
+    """Begins a segment while the last one is not synced."""
+
+    def settle(self) -> Waits:
+        yield from ()
+
+
+class OpenIntake(MemoryIntake):
+    """Hands a dreamer whatever arrives, without asking the topology."""
+
+    def offer(self, parts: RawMessage) -> Received | None:
+        envelope = decode_envelope(parts[0])
+        if envelope.sender in self.streams or list(self.streams) != ["bias-synthesizer"]:
+            return super().offer(parts)
+        message = decode_body(CATALOGUE[envelope.kind], parts[1], parts[2:], envelope.version)
+        return Received(envelope.ref, message)
+
+
+class SilentKeeper(LightKeeper):
+    """Leaves every twentieth message without an answer."""
+
+    def handle(self, event: Input, now_ns: int) -> Outcome:
+        outcome = super().handle(event, now_ns)
+        return Outcome() if self.pool.position() and self.pool.count() % 20 == 19 else outcome
+
+
+class LooseSynthesizer(LightSynthesizer):
+    """Hints beyond all bounds."""
+
+    def handle(self, event: Input, now_ns: int) -> Outcome:
+        outcome = super().handle(event, now_ns)
+        for at, send in enumerate(outcome.sends):
+            outcome.sends[at] = send._replace(message=send.message.model_copy(update={"hue_concentration": 2.0}))
+        return outcome
+
+
+class MoodyDreamer(LightDreamer):
+    """Dreams by a count that is no part of its state."""
+
+    moods = 0
+
+    def handle(self, event: Input, now_ns: int) -> Outcome:
+        MoodyDreamer.moods += 1
+        self.profile_id = derived_id("mood", MoodyDreamer.moods)
+        return super().handle(event, now_ns)
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """One planted bug: where it sits, and under which policy it bites."""
+    """One planted bug, and what finds it."""
 
-    cast: Cast
-    rules: Rules
+    invariant: str
+    """The invariant that it breaks."""
+    cast: Cast = light_company
+    rules: Rules = SOUND
     policy: Policy | None = None
+    faults: tuple[str, ...] = ()
+    """Kinds of faults that bring it out; empty for the mix that each seed draws."""
+    first_seed: int = 1
+    """Where to begin, for a bug that only many seeds find."""
 
     def run(self, seed: int, duration_ns: int) -> Report:
         """One run with the bug in it."""
-        return run_plan(Plan(seed, duration_ns, self.policy), self.cast, self.rules)
+        plan = Plan(seed, duration_ns, self.policy)
+        if not self.faults:
+            return run_plan(plan, self.cast, self.rules)
+        names = [seat.instance for seat in self.cast(seed).seats]
+        faults = DrawnFaults(seed, names, duration_ns, dense_mix(self.faults))
+        return run_plan(plan, self.cast, self.rules, faults)
 
 
 def with_pool(pool: Callable[[], MemoryPool]) -> Cast:
@@ -109,14 +176,56 @@ def with_pool(pool: Callable[[], MemoryPool]) -> Cast:
     return partial(light_company, pool=pool)
 
 
-FLAWS: dict[str, Flaw] = {
-    "cursor committed after the data": Flaw(with_pool(DataFirstPool), Rules()),
-    "cursor committed before the data": Flaw(with_pool(CursorFirstPool), Rules()),
-    "no epoch": Flaw(light_company, Rules(next_epoch=lambda _: 1, numbering=numbered_by_journal)),
-    "epoch overtaking": Flaw(light_company, Rules(intake=OvertakenIntake)),
-    "no gap check": Flaw(light_company, Rules(intake=GapBlindIntake)),
-    "messages in hand forgotten on a full store": Flaw(light_company, Rules(process=ForgetfulProcess)),
-    "origin named that a power cut took": Flaw(
-        light_company, Rules(numbering=lambda epoch, history, journals: Numbering(epoch)), "process"
-    ),
+def with_core(role: Role, change: Callable[[Core], Core]) -> Cast:
+    """The light company with another core in one place."""
+
+    def cast(seed: int) -> Company:
+        company = light_company(seed)
+
+        def changed(part: Part) -> Part:
+            if part.seat.role != role:
+                return part
+
+            def build(world: Surroundings) -> Actor:
+                actor = part.build(world)
+                return replace(actor, core=change(actor.core))
+
+            return Part(part.seat, build)
+
+        return replace(company, parts=tuple(changed(part) for part in company.parts))
+
+    return cast
+
+
+PROTOCOL: dict[str, Flaw] = {
+    "cursor committed after the data": Flaw("cursor", with_pool(DataFirstPool)),
+    "cursor committed before the data": Flaw("cursor", with_pool(CursorFirstPool)),
+    "no epoch": Flaw("exactly once", rules=Rules(next_epoch=lambda _: 1, numbering=numbered_by_journal)),
+    "epoch overtaking": Flaw("exactly once", rules=Rules(intake=OvertakenIntake)),
+    "no gap check": Flaw("exactly once", rules=Rules(intake=GapBlindIntake)),
 }
+"""The planted bugs of the dossier of reliability, section 5; the cursor apart from the data in both orders."""
+
+OTHERS: dict[str, Flaw] = {
+    "sent before it is synced": Flaw("sync before send", rules=Rules(process=HastyProcess), policy="power"),
+    "inputs in hand forgotten when the store is full": Flaw("cursor", rules=Rules(process=ForgetfulProcess)),
+    "origin named that a power cut has taken": Flaw(
+        "exactly once",
+        rules=Rules(numbering=lambda epoch, history, journals: Numbering(epoch)),
+        policy="process",
+        faults=("drop", "PowerCut"),
+        first_seed=47,
+    ),
+    "segment begun before the last is synced": Flaw(
+        "answer",
+        rules=Rules(process=HurriedProcess),
+        policy="process",
+        faults=("Crash", "PowerCut", "drop"),
+        first_seed=99,
+    ),
+    "topology not asked": Flaw("the law", rules=Rules(intake=OpenIntake)),
+    "request without an answer": Flaw("answer", with_core("pool-keeper", lambda core: SilentKeeper(core.pool))),
+    "profile out of bounds": Flaw("bounded", with_core("bias-synthesizer", lambda _: LooseSynthesizer())),
+    "state outside the state": Flaw("repeat", with_core("dreamer", lambda core: MoodyDreamer(core.period_s))),
+}
+"""Bugs that show that each invariant can break."""

@@ -1,73 +1,69 @@
-"""Every planted bug of the protocol is found, and the run that finds it becomes short (dossier of reliability, 3)."""
+"""Every planted bug is found, and the run that finds it becomes short (dossier of reliability, sections 3 and 5)."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+import time
+from functools import cache
 from itertools import count
 
 import pytest
 
-from bus.core import Cursor, StepPosition
-from bus.envelope import decode_envelope, encode_envelope
-from bus.link import RawMessage
-from bus.simulation.campaign import repeat, run_plan
-from bus.simulation.company import Company
+from bus.simulation.campaign import repeat
 from bus.simulation.faults import SECOND_NS
-from bus.simulation.history import MemoryHistory
-from bus.simulation.light_keeper import light_company
-from bus.simulation.memory_pool import MemoryPool
-from bus.simulation.plan import Plan, Policy, Report
-from bus.simulation.process import Process, Rules, Waits
-from bus.simulation.reading import Journals, MemoryIntake
+from bus.simulation.plan import Report
 from bus.simulation.shrinking import Shrinking
-from bus.step import Numbering
-from schemas.retrieval import LearningBatch
+from tests.bus.simulation.flaws import OTHERS, PROTOCOL
 
-MOST_SEEDS = 400
-HALF_AN_HOUR_NS = 1800 * SECOND_NS
-
-
-class DataFirstPool(MemoryPool):
-    """Commits the data, then the cursors."""
-
-    def commit(self, position: StepPosition, cursors: Mapping[str, Cursor]) -> None:
-        before = self.position()
-        super().commit(before or StepPosition(0, 0), self.cursors())
-        self.world.call()
-        super().commit(position, cursors)
+QUARTER_HOUR_NS = 900 * SECOND_NS
+LONGEST_SEARCH_S = 120.0
+FLAWS = {**PROTOCOL, **OTHERS}
 
 
-class CursorFirstPool(MemoryPool):
-    """Commits the cursors, then the data."""
-
-    def commit(self, position: StepPosition, cursors: Mapping[str, Cursor]) -> None:
-        rows = self._rows[self.count() :]
-        self._truncate(self.count())
-        super().commit(position, cursors)
-        self.world.call()
-        for taken, dream in rows:
-            self.add(taken, dream)
-        super().commit(position, cursors)
-
-
-def numbered_by_journal(epoch: int, history: MemoryHistory, _: Journals) -> Numbering:
-    """Numbers that go on from what the journal still holds."""
-    numbering = Numbering(epoch)
-    numbering.last_seq = max((cursor.seq for cursor in history.predecessors.values()), default=0)
-    taken = {file.name.first_seq for file in history.journal.files} if history.journal else set()
-    while numbering.last_seq + 1 in taken:
-        numbering.last_seq += 1
-    return numbering
+@cache
+def found(name: str) -> Report:
+    """The first seed that breaks something."""
+    flaw, began = FLAWS[name], time.monotonic()
+    for seed in count(flaw.first_seed):
+        report = flaw.run(seed, QUARTER_HOUR_NS)
+        if report.violation is not None:
+            return report
+        assert time.monotonic() - began < LONGEST_SEARCH_S, f"{seed} seeds have not found it"
+    raise AssertionError("no seed is left")
 
 
-class RewritingIntake(MemoryIntake):
-    """Accepts what it should not, by reading another predecessor than the message names."""
+@pytest.mark.parametrize("name", PROTOCOL)
+def test_a_planted_bug_of_the_protocol_is_found_and_its_run_made_short(name, record_property):
+    flaw = PROTOCOL[name]
 
-    def offer(self, parts: RawMessage):
-        envelope = decode_envelope(parts[0])
-        cursor = self.cursor(envelope.sender)
-        if self.is_taken(envelope, cursor):
-            parts = [encode_envelope(envelope._replace(predecessor_epoch=cursor.epoch, predecessor_seq=cursor.seq))]
-            parts += parts_of(envelope, self.last)
-        return super().offer(parts)
+    report = found(name)
+    shortest = Shrinking(flaw.cast, flaw.rules).shrink(report)
+
+    record_property("seed", report.plan.seed)
+    assert report.violation.invariant == shortest.violation.invariant == flaw.invariant
+    assert shortest.plan.duration_ns <= 60 * SECOND_NS
+    assert len(shortest.applied) <= 5
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_invariant_can_break(name, record_property):
+    report = found(name)
+
+    record_property("seed", report.plan.seed)
+    assert report.violation.invariant == OTHERS[name].invariant
+
+
+@pytest.mark.parametrize("name", PROTOCOL)
+def test_the_faults_of_a_broken_run_alone_make_the_same_run(name):
+    flaw = PROTOCOL[name]
+    report = found(name)
+
+    again = repeat(report, flaw.cast, flaw.rules)
+
+    assert again == report
+
+
+def test_a_run_that_its_faults_alone_do_not_break_is_left_as_it_is():
+    name = "no gap check"
+    flaw, report = FLAWS[name], found(name)
+
+    shortest = Shrinking(flaw.cast).shrink(report)
+
+    assert shortest is report
