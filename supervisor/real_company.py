@@ -16,6 +16,7 @@ from typing import Final
 
 from actors.pool_keeper.store import PoolStore
 from bus.core import Actor, Cursor, MessageRef
+from bus.errors import BusError
 from bus.launch import ActorStart
 from bus.simulation.company import Company, Part, Surroundings, Taken
 from bus.simulation.light_actors import name_of
@@ -60,9 +61,9 @@ class PoolOnDisk:
         """Whether every message of `sender` is a dream."""
         return sender in self._dreamers
 
-    def cut_power(self, now_ns: int, draws: Random) -> None:
+    def cut_power(self, now_ns: int, draws: Random) -> None:  # noqa: ARG002 - the signature of the port
         """Files cannot be cut: a run of real actors has no power cut."""
-        raise NotImplementedError(f"power cut at {now_ns}")
+        raise BusError(f"a run of real actors was cut from its power at {now_ns} ns; its faults may hold no power cut")
 
 
 @dataclass(frozen=True)
