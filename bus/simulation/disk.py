@@ -96,6 +96,15 @@ class LostFrame(NamedTuple):
     written_ns: int
 
 
+class Cut(NamedTuple):
+    """What a power cut did to a journal."""
+
+    lost: list[LostFrame]
+    """Frames that are gone, oldest first."""
+    has_hole: bool
+    """Whether something is left that was written after what is gone."""
+
+
 @dataclass
 class MemoryJournal:
     """The segments of one actor; outlives its processes."""
@@ -137,15 +146,14 @@ class MemoryJournal:
         """The segment called `name`."""
         return next((file for file in reversed(self.files) if file.name == name), None)
 
-    def cut_power(self, now_ns: int, draws: Random) -> list[LostFrame]:
-        """Lose what no sync has covered; the frames that are gone, oldest first."""
-        covered, lost = self.sync.covered_ns(now_ns), []
+    def cut_power(self, now_ns: int, draws: Random) -> Cut:
+        """Lose what no sync has covered."""
+        covered, has_hole = self.sync.covered_ns(now_ns), False
+        lost: list[LostFrame] = []
         for file in self.files:
-            epoch = file.name.epoch
-            lost += [
-                LostFrame(StepPosition(epoch, mark.step), mark.at_ns)
-                for mark in file.lose_tail(covered, draws)
-                if mark.step != NO_STEP
-            ]
+            gone = file.lose_tail(covered, draws)
+            has_hole |= bool(lost and file.marks)
+            at = ((StepPosition(file.name.epoch, mark.step), mark) for mark in gone if mark.step != NO_STEP)
+            lost += [LostFrame(position, mark.at_ns) for position, mark in at]
         self.files = [file for file in self.files if file.data]
-        return lost
+        return Cut(lost, has_hole)

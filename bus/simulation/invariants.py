@@ -3,7 +3,7 @@
 In: everything that the processes handle, write, commit and lose, as it happens. Out: `InvariantBroken` at the first
 breach, and the count of what power cuts have taken. Every message is handled exactly once and in order by whom it is
 for; the pool is the union of the dreamers' journals; a dreamer hears BiasProfile alone; no cursor is ahead of its data;
-a power cut takes nothing that is older than the window of the sync policy.
+a power cut takes nothing but the end of a journal, and nothing that is older than the window of the sync policy.
 """
 
 from collections import deque
@@ -15,9 +15,10 @@ from bus.core import Cursor, Input, MessageRef, Received, StepPosition
 from bus.execution import Step
 from bus.readback import RefusedBody
 from bus.simulation.company import Company
-from bus.simulation.disk import LostFrame
+from bus.simulation.disk import Cut
 from bus.simulation.ports import Written
 from bus.simulation.process import Process, Restored
+from bus.simulation.reading import MemoryPayloads
 from bus.simulation.trace import Trace
 from schemas.bias import MAX_EXEMPLARS, BiasProfile
 
@@ -123,7 +124,6 @@ class Witness:
         self._roles = {seat.instance: seat.role for seat in self.company.seats}
         self._chains = {(one, other): Chain() for one in names for other in names}
         self._inputs: dict[str, list[HandledInput]] = {name: [] for name in names}
-        self._gone: dict[str, list[HandledInput]] = {name: [] for name in names}
         self._unwritten: dict[str, deque[tuple[str, int] | None]] = {name: deque() for name in names}
         self._last: dict[str, dict[str, int]] = {name: {} for name in names}
         self._sent: dict[str, Cursor] = {}
@@ -162,6 +162,7 @@ class Witness:
                 inputs.append(HandledInput(at, *cause))
             if step.record.outgoing:
                 self._say(me, step, at, cause)
+                self._check_origins(process, step)
 
     def committed(self, process: Process) -> None:
         """What the store has committed is what was said, once, in order; its cursors are where its data is."""
@@ -184,7 +185,6 @@ class Witness:
         me, archive = process.seat.instance, self.company.archive
         self.cut_bytes += found.history.cut_bytes
         self._unwritten[me].clear()
-        self._take_back(me, found.history.snapshot_at)
         has_store = process.execution.actor.store is not None
         if has_store:
             self.committed(process)
@@ -206,12 +206,14 @@ class Witness:
         """A message has left."""
         self._sent[sender] = Cursor(epoch, seq)
 
-    def power_cut(self, lost: dict[str, list[LostFrame]]) -> None:
+    def power_cut(self, cuts: dict[str, Cut]) -> None:
         """Frames that are gone: what they said need not arrive, what they had handled may be handled again."""
         self.losses.power_cuts += 1
-        for name, frames in lost.items():
-            if frames:
-                self._forget(name, {frame.at: frame.written_ns for frame in frames})
+        for name, (lost, has_hole) in cuts.items():
+            if has_hole:
+                _fail("hole", f"the journal of {name} has lost {_at(lost[0].at)}, and not what was written after it")
+            if lost:
+                self._forget(name, {frame.at for frame in lost})
         archive = self.company.archive
         if archive is not None:
             del self._rows[archive.count() :]
@@ -258,16 +260,15 @@ class Witness:
             ref = MessageRef(me, at.epoch, out.seq)
             self._chains[me, out.receiver].add(Said(ref, name, out.kind, at, self.now_ns, cause))
 
-    def _take_back(self, me: str, snapshot_at: StepPosition) -> None:
-        """Steps that a power cut took from an older segment live on in a snapshot that a later one kept."""
-        kept = [entry for entry in self._gone[me] if entry.at <= snapshot_at]
-        self._gone[me].clear()
-        if kept:
-            self._inputs[me] = sorted(self._inputs[me] + kept)
+    def _check_origins(self, process: Process, step: Step) -> None:
+        for out in step.record.outgoing:
+            for ref in out.origins:
+                if ref is not None and not MemoryPayloads(process.journals).holds(ref):
+                    text = f"{process.seat.instance} names the payload of {_text(ref)}, which no journal holds"
+                    _fail("payload", text)
 
-    def _forget(self, me: str, lost: dict[StepPosition, int]) -> None:
+    def _forget(self, me: str, lost: set[StepPosition]) -> None:
         first = min(lost)
-        self._gone[me] += [entry for entry in self._inputs[me] if entry.at in lost]
         self._inputs[me] = [entry for entry in self._inputs[me] if entry.at not in lost]
         for (sender, _), chain in self._chains.items():
             at = len(chain.said) - 1

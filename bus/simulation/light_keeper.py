@@ -137,7 +137,7 @@ def light_company(seed: int, pool: Callable[[], MemoryPool] = MemoryPool) -> Com
     """The light actors of `seed`: one or two dreamers and learners, at rates of its own."""
     draws = Random(seed)
     dreamers, learners = draws.choice(((1, 1), (1, 1), (2, 1), (1, 2)))
-    dream_s, pause_s = draws.uniform(3.0, 8.0) * dreamers, draws.uniform(6.0, 16.0) * learners
+    dream_s, pause_s = draws.uniform(3.5, 9.0) * dreamers, draws.uniform(7.0, 18.0) * learners
     kept = pool()
 
     def source(instance: str) -> RandomSource:

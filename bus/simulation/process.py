@@ -289,22 +289,23 @@ class Process:
             self._call()
         except Crashed as crash:
             if isinstance(crash.fault, Crash):
-                self._append(data[: int(crash.fault.tear * len(data))])
+                self._write_part(data[: int(crash.fault.tear * len(data))])
             raise
-        self._append(data)
-        self._pending, self._pending_bytes = [], 0
+        self._append(data, self._marks, self._unwritten)
+        self._pending, self._pending_bytes, self._marks, self._unwritten = [], 0, [], []
 
-    def _append(self, data: bytes) -> None:
-        """Put `data` into the journal; what its whole frames say is said."""
-        now_ns, end = self.ports.now_ns(), self.journal.size() + len(data)
-        whole = sum(mark[0] <= end for mark in self._marks)
-        self.journal.append(data, [Mark(*mark, now_ns) for mark in self._marks[:whole]], now_ns)
-        del self._marks[:whole]
-        news = [written for written in self._unwritten if written.end <= end]
-        del self._unwritten[: len(news)]
+    def _write_part(self, data: bytes) -> None:
+        """What the whole frames in `data` say is said, though nobody is left to send it."""
+        end = self.journal.size() + len(data)
+        marks = [mark for mark in self._marks if mark[0] <= end]
+        self._append(data, marks, [written for written in self._unwritten if written.end <= end])
+
+    def _append(self, data: bytes, marks: list[tuple[int, int]], news: list[Written]) -> None:
+        journal, now_ns = self.journal, self.ports.now_ns()
+        journal.append(data, [Mark(end, step, now_ns) for end, step in marks], now_ns)
         for step, _, offset, _ in news:
             for out in step.record.outgoing:
-                self.journal.note(self.epoch, out, offset)
+                journal.note(self.epoch, out, offset)
                 self.ports.announce(out.receiver)
         self.watcher.written(self, news)
 

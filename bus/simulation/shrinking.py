@@ -1,9 +1,9 @@
 """A failing run made short: fewer faults and less time, and the same invariant still broken.
 
 In: the report of a broken run. Out: the shortest run that was found, on the same machine and with the same actors.
-First the kinds of faults that do not matter go. A run that breaks late is hard to thin out, for each fault moves all
-that follows: a short run with many faults of the kinds that matter is looked for instead. Then halves, quarters and so
-on of the faults go (delta debugging; Zeller and Hildebrandt, 2002), until the budget is spent.
+First the kinds of faults that do not matter go. A long run is hard to thin out, for each fault moves all that follows:
+so short runs with faults of the kinds that matter are tried, and the one with the fewest faults is taken. Then halves,
+quarters and so on of the faults go (delta debugging; Zeller and Hildebrandt, 2002), until the budget is spent.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,12 @@ from bus.simulation.process import Rules
 
 BUDGET_NS: Final = int(30 * HOUR_S * SECOND_NS)
 """Simulated time that shrinking may take."""
-SHORT_NS: Final = 60 * SECOND_NS
-LATE_NS: Final = 2 * SHORT_NS
-MOST_SEARCHES: Final = 300
+SHORT_NS: Final = (20 * SECOND_NS, 60 * SECOND_NS)
+"""Durations of the short runs that are tried."""
+SEARCHES: Final = 100
+"""Short runs of each duration."""
+FEW: Final = 3
+"""Below so many faults, less time counts more than fewer faults."""
 
 
 @dataclass
@@ -40,8 +43,9 @@ class Shrinking:
         best = self._in_less_time(best)
         for kind in sorted({kind_of(fault) for fault in best.applied}):
             best = self._with(best, [fault for fault in best.applied if kind_of(fault) != kind]) or best
-        if best.plan.duration_ns > LATE_NS:
-            best = self._search(best)
+        for duration_ns in SHORT_NS:
+            if _length(best) > (FEW, duration_ns):
+                best = self._search(best, duration_ns)
         return self._in_less_time(self._with_fewer(best))
 
     def _attempt(self, best: Report, plan: Plan, faults: Faults) -> Report | None:
@@ -57,17 +61,19 @@ class Shrinking:
     def _with(self, best: Report, faults: Sequence[Fault]) -> Report | None:
         return self._attempt(best, best.plan, ListedFaults(faults))
 
-    def _search(self, best: Report) -> Report:
-        """A short run with many faults of the kinds that `best` needs."""
+    def _search(self, best: Report, duration_ns: int) -> Report:
+        """The shortest of some short runs that have the kinds of faults that `best` needs."""
         company = self.cast(best.plan.seed)
         names = [seat.instance for seat in company.seats]
         company.close()
         mix = dense_mix({kind_of(fault) for fault in best.applied})
-        plan = replace(best.plan, duration_ns=SHORT_NS)
-        for seed in range(MOST_SEARCHES):
-            shorter = self._attempt(best, plan, DrawnFaults(seed, names, SHORT_NS, mix))
-            if shorter is not None:
-                return self._in_less_time(shorter)
+        plan = replace(best.plan, duration_ns=duration_ns)
+        for seed in range(SEARCHES):
+            shorter = self._attempt(best, plan, DrawnFaults(seed, names, duration_ns, mix))
+            if shorter is not None and _length(shorter) < _length(best):
+                best = shorter
+            if _length(best) <= (FEW, duration_ns):
+                break
         return best
 
     def _with_fewer(self, best: Report) -> Report:
@@ -100,3 +106,8 @@ class Shrinking:
                 break
             best = shorter
         return best
+
+
+def _length(report: Report) -> tuple[int, int]:
+    """How long a run is: by its faults, unless they are few, then by its time."""
+    return max(FEW, len(report.applied)), report.plan.duration_ns

@@ -251,10 +251,10 @@ class World:
         for station in self.stations.values():
             self._end_process(station)
             self.after(fault.down_ns + int(draws.random() * SECOND_NS), self._start, station, None)
-        lost = {name: journal.cut_power(self.now_ns, draws) for name, journal in self.journals.items()}
+        cuts = {name: journal.cut_power(self.now_ns, draws) for name, journal in self.journals.items()}
         if self.company.archive is not None:
             self.company.archive.cut_power(self.now_ns, draws)
-        self._witness.power_cut(lost)
+        self._witness.power_cut(cuts)
 
     def _end_process(self, station: Station) -> None:
         process, station.process = station.process, None

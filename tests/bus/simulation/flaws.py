@@ -10,9 +10,9 @@ from bus.envelope import Envelope, decode_envelope, encode_envelope
 from bus.link import RawMessage
 from bus.simulation.campaign import SOUND, run_plan
 from bus.simulation.company import Cast, Company, Part, Surroundings
-from bus.simulation.faults import DrawnFaults, dense_mix
+from bus.simulation.faults import DrawnFaults, FaultMix, dense_mix
 from bus.simulation.history import MemoryHistory
-from bus.simulation.light_actors import LightDreamer, LightSynthesizer
+from bus.simulation.light_actors import LightDreamer, LightLearner, LightSynthesizer
 from bus.simulation.light_keeper import LightKeeper, light_company
 from bus.simulation.memory_pool import MemoryPool
 from bus.simulation.plan import Plan, Policy, Report
@@ -152,22 +152,20 @@ class Flaw:
     """One planted bug, and what finds it."""
 
     invariant: str
-    """The invariant that it breaks."""
+    """The invariant that it breaks; ` or ` stands between several."""
     cast: Cast = light_company
     rules: Rules = SOUND
     policy: Policy | None = None
-    faults: tuple[str, ...] = ()
-    """Kinds of faults that bring it out; empty for the mix that each seed draws."""
-    first_seed: int = 1
-    """Where to begin, for a bug that only many seeds find."""
+    mix: FaultMix | None = None
+    """Faults that bring it out; None for what each seed draws."""
 
     def run(self, seed: int, duration_ns: int) -> Report:
         """One run with the bug in it."""
         plan = Plan(seed, duration_ns, self.policy)
-        if not self.faults:
+        if self.mix is None:
             return run_plan(plan, self.cast, self.rules)
         names = [seat.instance for seat in self.cast(seed).seats]
-        faults = DrawnFaults(seed, names, duration_ns, dense_mix(self.faults))
+        faults = DrawnFaults(seed, names, duration_ns, self.mix)
         return run_plan(plan, self.cast, self.rules, faults)
 
 
@@ -198,7 +196,7 @@ def with_core(role: Role, change: Callable[[Core], Core]) -> Cast:
 
 
 PROTOCOL: dict[str, Flaw] = {
-    "cursor committed after the data": Flaw("cursor", with_pool(DataFirstPool)),
+    "cursor committed after the data": Flaw("cursor or exactly once", with_pool(DataFirstPool)),
     "cursor committed before the data": Flaw("cursor", with_pool(CursorFirstPool)),
     "no epoch": Flaw("exactly once", rules=Rules(next_epoch=lambda _: 1, numbering=numbered_by_journal)),
     "epoch overtaking": Flaw("exactly once", rules=Rules(intake=OvertakenIntake)),
@@ -210,18 +208,14 @@ OTHERS: dict[str, Flaw] = {
     "sent before it is synced": Flaw("sync before send", rules=Rules(process=HastyProcess), policy="power"),
     "inputs in hand forgotten when the store is full": Flaw("cursor", rules=Rules(process=ForgetfulProcess)),
     "origin named that a power cut has taken": Flaw(
-        "exactly once",
-        rules=Rules(numbering=lambda epoch, history, journals: Numbering(epoch)),
+        "payload",
+        with_core("learner", lambda _: LightLearner(2.0)),
+        Rules(numbering=lambda epoch, history, journals: Numbering(epoch)),
         policy="process",
-        faults=("drop", "PowerCut"),
-        first_seed=47,
+        mix=dense_mix({"PowerCut"}),
     ),
     "segment begun before the last is synced": Flaw(
-        "answer",
-        rules=Rules(process=HurriedProcess),
-        policy="process",
-        faults=("Crash", "PowerCut", "drop"),
-        first_seed=99,
+        "hole", rules=Rules(process=HurriedProcess), policy="process", mix=dense_mix({"Crash", "PowerCut"})
     ),
     "topology not asked": Flaw("the law", rules=Rules(intake=OpenIntake)),
     "request without an answer": Flaw("answer", with_core("pool-keeper", lambda core: SilentKeeper(core.pool))),

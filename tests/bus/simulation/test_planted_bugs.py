@@ -21,7 +21,7 @@ FLAWS = {**PROTOCOL, **OTHERS}
 def found(name: str) -> Report:
     """The first seed that breaks something."""
     flaw, began = FLAWS[name], time.monotonic()
-    for seed in count(flaw.first_seed):
+    for seed in count(1):
         report = flaw.run(seed, QUARTER_HOUR_NS)
         if report.violation is not None:
             return report
@@ -37,7 +37,8 @@ def test_a_planted_bug_of_the_protocol_is_found_and_its_run_made_short(name, rec
     shortest = Shrinking(flaw.cast, flaw.rules).shrink(report)
 
     record_property("seed", report.plan.seed)
-    assert report.violation.invariant == shortest.violation.invariant == flaw.invariant
+    assert report.violation.invariant in flaw.invariant.split(" or ")
+    assert shortest.violation.invariant == report.violation.invariant
     assert shortest.plan.duration_ns <= 60 * SECOND_NS
     assert len(shortest.applied) <= 5
 
@@ -47,7 +48,7 @@ def test_every_invariant_can_break(name, record_property):
     report = found(name)
 
     record_property("seed", report.plan.seed)
-    assert report.violation.invariant == OTHERS[name].invariant
+    assert report.violation.invariant in OTHERS[name].invariant.split(" or ")
 
 
 @pytest.mark.parametrize("name", PROTOCOL)

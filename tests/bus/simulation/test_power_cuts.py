@@ -1,5 +1,6 @@
 """What a power cut takes: only what no sync has covered, and it is counted (dossier of reliability, section 8, 3)."""
 
+from copy import deepcopy
 from random import Random
 
 import pytest
@@ -88,12 +89,26 @@ def test_the_synced_part_of_a_segment_survives_and_the_rest_is_cut_or_zero(salt)
     journal = written_journal()
     before = bytes(journal.files[0].data)
 
-    lost = journal.cut_power(20 * MS_NS, Random(salt))
+    cut = journal.cut_power(20 * MS_NS, Random(salt))
 
     after = bytes(journal.files[0].data)
-    assert [frame.at for frame in lost] == [StepPosition(1, 2)]
+    assert [frame.at for frame in cut.lost] == [StepPosition(1, 2)]
     assert after[:-10] == before[:-10] or before[:-10] == after[: len(before) - 10]
     assert before.startswith(after.rstrip(b"\0"))
+    assert not cut.has_hole
+
+
+def test_a_segment_that_outlives_the_end_of_the_one_before_is_a_hole():
+    journal = written_journal()
+    journal.begin_segment(SegmentName(1, 3), {}, 10 * MS_NS)
+    journal.append(b"0123456789", (Mark(journal.size() + 10, 3, 10 * MS_NS),), 10 * MS_NS)
+
+    holes = []
+    for salt in range(50):
+        spoilt = deepcopy(journal)
+        holes.append(spoilt.cut_power(20 * MS_NS, Random(salt)).has_hole)
+
+    assert set(holes) == {False, True}
 
 
 def test_a_segment_of_which_nothing_was_synced_can_be_gone():

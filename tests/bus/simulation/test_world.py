@@ -21,7 +21,7 @@ KINDS = {
 }  # fmt: skip
 
 FOUND = (7, 27, 36, 42, 47, 55, 91, 171, 194, 518)
-"""Seeds that once broke something, in the protocol or in the simulation."""
+"""Seeds whose runs broke something, in the protocol or in the simulation, when they were first run."""
 
 SCRIPT = """
 from bus.simulation.campaign import run_plan
@@ -33,12 +33,12 @@ print(run_plan(Plan(7, 300 * 10**9), light_company).trace_sha256)
 
 @pytest.mark.parametrize("seed", FOUND)
 def test_what_a_seed_once_found_is_mended(seed):
-    report = run_plan(Plan(seed, 30 * MINUTE_NS), light_company)
+    report = run_plan(Plan(seed, 15 * MINUTE_NS), light_company)
 
     assert report.violation is None
 
 
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("seed", [*range(1, 5), 975, 1206, 1468, 1627])
 def test_everything_at_once_breaks_nothing(seed):
     names = [seat.instance for seat in light_company(seed).seats]
     faults = DrawnFaults(seed, names, 10 * MINUTE_NS, dense_mix(KINDS))
