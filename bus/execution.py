@@ -8,10 +8,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
+from bus.box.profiles import is_boxed
+from bus.codec import encode_body
 from bus.core import Actor, Input, Outcome, Received, Send
 from bus.errors import BusError
 from bus.randomness import UNTOUCHED
-from bus.step import Numbering, Outgoing, RecordedInput, StepRecord
+from bus.step import Heard, Numbering, Outgoing, RecordedInput, StepRecord
 from bus.topology import receivers_of
 from schemas.base import Message
 from schemas.manifest import Seat
@@ -37,6 +39,8 @@ class Execution:
         self.actor = actor
         self.numbering = numbering
         self._seat = seat
+        self.keeps_messages = is_boxed(seat.role)
+        """Whether a step holds the message that it handled; a boxed actor finds it nowhere else."""
         self._receivers = cache(lambda message: _receivers(seat, seats, message))
 
     def handle(self, event: Input, now_ns: int) -> Step:
@@ -44,12 +48,18 @@ class Execution:
         outcome = self.actor.core.handle(event, now_ns)
         outgoing = tuple(out for send in outcome.sends for out in self._address(send)) if outcome.sends else ()
         digest = self.actor.randomness.take_digest()
-        recorded = event.ref if isinstance(event, Received) else event
-        return Step(StepRecord(recorded, digest, outgoing, outcome.refusal), outcome)
+        if not isinstance(event, Received):
+            return Step(StepRecord(event, digest, outgoing, outcome.refusal), outcome)
+        heard = self._heard(event.message) if self.keeps_messages else None
+        return Step(StepRecord(event.ref, digest, outgoing, outcome.refusal, heard), outcome)
 
     def refuse(self, event: RecordedInput, reason: str) -> Step:
         """The step of a message whose body is refused: the cursor moves on, the core never sees it."""
         return Step(StepRecord(event, UNTOUCHED, (), reason), Outcome(refusal=reason))
+
+    @staticmethod
+    def _heard(message: Message) -> Heard:
+        return Heard(message.kind, message.version, encode_body(message))
 
     def _address(self, send: Send) -> list[Outgoing]:
         allowed = self._receivers(type(send.message))

@@ -3,8 +3,10 @@
 In: raw messages from the inbox, and messages read back from the senders' journals. Out: messages accepted in order,
 exactly once. A message is accepted iff its predecessor equals the cursor of its sender; on a gap, at start and when
 idle the sender's journal is read (design, section 3). Refused and counted: envelopes that are none, senders without a
-seat, kinds that the topology does not allow from that sender, bodies that fail validation. A bad body on the socket
-moves no cursor; only the sender's own journal can prove that it was really said.
+seat, senders that are not the holder of the key, kinds that the topology does not allow from that sender, bodies that
+fail validation. A bad body on the socket moves no cursor; only the sender's own journal can prove that it was really
+said. A boxed receiver reads no journal: what it misses is sent again (`bus.redelivery`), and the key proves who said
+it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from bus.actor_log import ActorLog
+from bus.box.profiles import is_boxed
 from bus.codec import BytesLike
 from bus.core import Cursor, Received
 from bus.envelope import Envelope, Place, decode_envelope
 from bus.errors import DecodeError, MissingInputError
 from bus.link import RawMessage
 from bus.payloads import PayloadStore
-from bus.readback import Accepted, Admission, streams_to
+from bus.readback import Accepted, Admission, RefusedBody, streams_to
 from bus.refusals import Refusals
 from bus.stream import Damage, Journalled
 from schemas.manifest import Seat
@@ -35,7 +38,7 @@ class Intake:
     ) -> None:
         self._payloads = PayloadStore(run_folder)
         self.cursors: dict[str, Cursor] = {}
-        self.streams = streams_to(seat, seats, run_folder, self._payloads)
+        self.streams = {} if is_boxed(seat.role) else streams_to(seat, seats, run_folder, self._payloads)
         self.received = 0
         self.recovered = 0
         self.duplicates = 0
@@ -57,11 +60,17 @@ class Intake:
         """The last message accepted from `sender`."""
         return self.cursors.get(sender, BEGINNING)
 
-    def offer(self, parts: RawMessage) -> Received | None:
-        """Judge a message from the socket; None when it is refused, known already, or out of order."""
+    def offer(self, parts: RawMessage, holder: str | None = None) -> Accepted | None:
+        """Judge a message from the socket; None when it is refused, known already, or out of order.
+
+        `holder` is the instance whose key it came under; None on a transport without keys.
+        """
         envelope: Envelope | None = None
         try:
             envelope = decode_envelope(parts[0])
+            if holder is not None and envelope.sender != holder:
+                self._refusals.add(envelope.sender, envelope.kind, f"the key is {holder}'s")
+                return None
             decoder = self._admission.decoder(envelope.sender, envelope.kind)
             cursor = self.cursors.get(envelope.sender, BEGINNING)
             if envelope[3:5] <= cursor:
@@ -77,12 +86,22 @@ class Intake:
                 payloads = self._payloads_left_behind(envelope)
             message = decoder.decode(parts[1], payloads, envelope.version)
         except (DecodeError, MissingInputError) as error:
+            if envelope is not None and holder is not None and not self.streams:
+                return self._pass_over(envelope, error.reason)
             self._not_accepted(envelope, error)
             return None
         self.received += 1
         self.cursors[envelope.sender] = envelope.position
         self._heard[envelope.sender] = envelope
         return Received(envelope.ref, message)
+
+    def _pass_over(self, envelope: Envelope, reason: str) -> RefusedBody | None:
+        """Move on without a message that its sender really said, if it is the next."""
+        if envelope.predecessor != self.cursor(envelope.sender) or envelope.position <= envelope.predecessor:
+            self._refusals.add(envelope.sender, envelope.kind, reason)
+            return None
+        self.cursors[envelope.sender] = envelope.position
+        return RefusedBody(envelope.ref, envelope.kind, reason)
 
     def _payloads_left_behind(self, envelope: Envelope) -> Sequence[BytesLike]:
         """The payloads that stayed in the sender's journal, for their size."""

@@ -18,7 +18,6 @@ from typing import Final, Literal
 from bus.actor_log import NO_SPACE
 from bus.codec import BytesLike, pack
 from bus.errors import JournalError, JournalFullError
-from bus.files import sync_folder
 from bus.frame import FrameKind, encode_head, frame_buffers
 from bus.segment import SegmentName
 
@@ -44,6 +43,7 @@ class Journal:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder = folder
+        self._folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.size_bytes = 0
         self.first_seq = 1
         self._head = dict(head)
@@ -84,9 +84,9 @@ class Journal:
             self._path.unlink()
             raise
         if self._syncer is None:
-            sync_folder(self.folder)
+            os.fsync(self._folder_fd)
         else:
-            self._syncer.request_folder(self.folder)
+            self._syncer.request_folder(self._folder_fd)
 
     def is_due(self, wall_ns: int) -> bool:
         """Whether the segment is full or old enough to be closed."""
@@ -167,6 +167,7 @@ class Journal:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+        os.close(self._folder_fd)
 
 
 class _Syncer:
@@ -177,7 +178,7 @@ class _Syncer:
         self._lock = threading.Lock()
         self._fd = -1
         self._retired: list[int] = []
-        self._folder: Path | None = None
+        self._folder_fd = -1
         self._is_stopping = False
         self.fault: str | None = None
         """What the last sync that failed said; the pages stay dirty and the next one tries again."""
@@ -190,9 +191,9 @@ class _Syncer:
         if not self._wanted.is_set():
             self._wanted.set()
 
-    def request_folder(self, folder: Path) -> None:
+    def request_folder(self, folder_fd: int) -> None:
         """Sync the folder of a new segment soon."""
-        self._folder = folder
+        self._folder_fd = folder_fd
 
     def retire(self, fd: int) -> None:
         """Sync `fd`, which is not written to again, and close it."""
@@ -225,7 +226,7 @@ class _Syncer:
 
     def _sync(self) -> None:
         with self._lock:
-            folder, self._folder = self._folder, None
+            folder_fd, self._folder_fd = self._folder_fd, -1
             retired, self._retired = self._retired, []
             fd = os.dup(self._fd) if self._fd >= 0 else -1
         for ended in (*retired, fd):
@@ -236,5 +237,5 @@ class _Syncer:
                     self.fault = str(error)
                 finally:
                     os.close(ended)
-        if folder is not None:
-            sync_folder(folder)
+        if folder_fd >= 0:
+            os.fsync(folder_fd)

@@ -57,6 +57,6 @@ def load_manifest(home: Path, run_id: str) -> RunManifest:
     """The manifest of `run_id`; raises StartError saying what is wrong with it."""
     path = home / "runs" / run_id / "manifest.json"
     try:
-        return RunManifest.model_validate_json(path.read_bytes())
+        return RunManifest.from_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise StartError(f"manifest {path} cannot be used: {error}") from error

@@ -8,7 +8,6 @@ ends the process, which starts again from its journal.
 
 import gc
 import math
-import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from bus.actor_log import NO_SPACE, ActorLog
+from bus.box.profiles import is_boxed
 from bus.core import Actor, Cursor, Fired, Input, MessageRef, Outcome, Received, Started, StepPosition, StoreFullError
+from bus.cursor_file import CursorFile
 from bus.envelope import Place, encode_envelope, envelope_of
 from bus.errors import JournalFullError
 from bus.execution import Execution, Step
@@ -29,6 +30,7 @@ from bus.link import Inbox, Outlet
 from bus.payloads import travelling
 from bus.readback import Accepted, Readback, RefusedBody
 from bus.recovery import History, read_history
+from bus.redelivery import Redelivery, boxed_receivers
 from bus.refusals import Refusals
 from bus.reporting import Reporter
 from bus.restoration import Restoration
@@ -65,7 +67,11 @@ class ActorLoop:
     journal: Journal
     refusals: Refusals
     log: ActorLog
+    can_open: bool = True
+    """Whether this process may open files; if not, the end of a segment is its end."""
     is_stopping: bool = False
+    wants_successor: bool = False
+    """The segment is full, and another process has to begin the next."""
     step: int = 0
     _batch: list[tuple[Step, int, int]] = field(default_factory=list)
     _timers: dict[str, float] = field(default_factory=dict)
@@ -73,7 +79,6 @@ class ActorLoop:
     _snapshot_s: float = 0.0
     _look_back_at: float = 0.0
     _heartbeat_at: float = 0.0
-    _wakers: tuple[socket.socket, ...] = ()
     _event: Input | None = None
     _is_rewound: bool = False
     """The store was rebuilt in this turn: inputs in hand are ahead of the cursors that it went back to."""
@@ -81,8 +86,10 @@ class ActorLoop:
     def __post_init__(self) -> None:
         self.reporter = Reporter(self.seat.instance, self.epoch, self.outlet, self.intake, self.refusals)
         self._numbering = Numbering(self.epoch)
+        boxed = boxed_receivers(self.seat, self.seats)
+        self._redelivery = Redelivery(self.journal.folder.parent, self.seat.instance, boxed)
+        self._cursor_file = CursorFile(self.journal.folder) if is_boxed(self.seat.role) else None
         self._execution = self._with_space(lambda: self._new_execution(self._numbering))
-        self._clock = time.perf_counter
 
     @property
     def actor(self) -> Actor:
@@ -106,6 +113,7 @@ class ActorLoop:
                 if refusal is not None:
                     self.refusals.add(self.seat.instance, observation.name, refusal)
         self._finish_batch()
+        self._show_cursors()
         self.intake.look_back_everywhere()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
@@ -152,8 +160,7 @@ class ActorLoop:
     def run(self) -> None:
         """Turn until told to stop, then leave everything in order."""
         while not self.is_stopping:
-            if self.inbox.wait(self.patience_ms()):
-                self._wakers[0].recv(64)
+            self.inbox.wait(self.patience_ms())
             self.turn()
         self._drain()
         self._snapshot()
@@ -163,13 +170,13 @@ class ActorLoop:
 
     def turn(self) -> None:
         """One turn of the loop: a batch of messages, the timers that are due, and the upkeep of idle moments."""
-        began = self._clock()
+        began = time.perf_counter()
         queued = self._take_messages()
         if self.intake.has_backlog:
             queued += self._take_backlog()
         self._fire_timers()
         self._is_rewound = False
-        self._work_s += self._clock() - began
+        self._work_s += time.perf_counter() - began
         self._finish_batch()
         now = time.monotonic()
         if now >= self._look_back_at + (BUSY_LOOK_BACK_S if queued else 0.0):
@@ -184,6 +191,8 @@ class ActorLoop:
         self.intake.look_back_everywhere()
         self._take_backlog()
         self._finish_batch()
+        for receiver, envelope, body, payloads in self._redelivery.due(self._numbering.predecessors):
+            self.outlet.send(receiver, encode_envelope(envelope), body, payloads)
         if self.actor.store is not None:
             self.actor.store.maintain()
 
@@ -194,14 +203,6 @@ class ActorLoop:
             return f"{self._event.message.kind} {'/'.join(map(str, self._event.ref))}"
         return repr(self._event)[:200]
 
-    def wake_on(self, receiver: socket.socket, waker: socket.socket) -> None:
-        """Let a byte on `receiver` end the waiting; the signal that wrote it has set what there is to do.
-
-        Both ends stay open as long as the loop: a signal writes to the number of `waker`, whatever file has it by then.
-        """
-        self.inbox.watch(receiver.fileno())
-        self._wakers = (receiver, waker)
-
     def close(self, linger_ms: int) -> None:
         """Release everything, waiting at most `linger_ms` for the last messages to leave."""
         self.journal.close()
@@ -211,22 +212,26 @@ class ActorLoop:
         self.outlet.close(linger_ms)
         self.intake.close()
         self.refusals.close()
+        if self._cursor_file is not None:
+            self._cursor_file.close()
 
     def patience_ms(self) -> int:
         """How long nothing is due, in milliseconds."""
         if self.intake.has_backlog:
             return 0
-        deadline = min(self._look_back_at, self._heartbeat_at, *self._timers.values())
-        return max(0, math.ceil((deadline - time.monotonic()) * 1000))
+        left_s = min(self._look_back_at, self._heartbeat_at, *self._timers.values()) - time.monotonic()
+        return max(0, math.ceil(left_s * 1000))
 
     def _take_messages(self) -> int:
+        for sender, reason in self.inbox.take_refusals():
+            self.refusals.add(sender, "handshake", reason)
         count = 0
         while count < BATCH_MESSAGES:
-            parts = self.inbox.receive()
-            if parts is None:
+            arrival = self.inbox.receive()
+            if arrival is None:
                 break
             count += 1
-            accepted = self.intake.offer(parts)
+            accepted = self.intake.offer(arrival.parts, arrival.holder)
             if accepted is not None:
                 self._accept(accepted)
             if count == 1 and not self.inbox.has_more():
@@ -234,8 +239,7 @@ class ActorLoop:
         return count
 
     def _take_backlog(self) -> int:
-        accepted = self.intake.backlog(BATCH_MESSAGES)
-        for item in accepted:
+        for item in (accepted := self.intake.backlog(BATCH_MESSAGES)):
             self._accept(item)
         return len(accepted)
 
@@ -286,6 +290,7 @@ class ActorLoop:
             return
         self._flush()
         self._commit()
+        self._show_cursors()
         batch, self._batch = self._batch, []
         for step, now_ns, offset in batch:
             if step.record.outgoing:
@@ -296,10 +301,16 @@ class ActorLoop:
         if self.journal.is_due(time.time_ns()):
             self._rotate()
 
+    def _show_cursors(self) -> None:
+        """Let those who send to a boxed actor see what it has heard and journalled."""
+        if self._cursor_file is not None:
+            self._cursor_file.write(self.intake.cursors)
+
     def _send(self, step: Step, now_ns: int, place: Place) -> None:
         for out in step.record.outgoing:
             envelope = envelope_of(step.record.event, out, self.seat.instance, place, now_ns)
-            self.outlet.send(out.receiver, encode_envelope(envelope), out.body, travelling(out.payloads))
+            payloads = out.payloads if out.receiver in self._redelivery.receivers else travelling(out.payloads)
+            self.outlet.send(out.receiver, encode_envelope(envelope), out.body, payloads)
 
     def _flush(self) -> None:
         self._with_space(self.journal.flush)
@@ -346,18 +357,21 @@ class ActorLoop:
             self.log.write(note.level, note.text)
 
     def _snapshot(self) -> None:
-        began = self._clock()
+        began = time.perf_counter()
         record = SnapshotRecord(self.actor.core.snapshot(), self.intake.cursors, self._numbering.predecessors)
         self.journal.add(FrameKind.SNAPSHOT, self.step, time.time_ns(), encode_snapshot(record))
         self._flush()
-        self._snapshot_s = self._clock() - began
+        self._snapshot_s = time.perf_counter() - began
         self._work_s = 0.0
 
     def _rotate(self) -> None:
         """Go on in a new segment, unless nothing was sent from this one: segments are named by what they send."""
-        if self._numbering.last_seq >= self.journal.first_seq:
+        has_sent = self._numbering.last_seq >= self.journal.first_seq
+        if has_sent and self.can_open:
             self._end_segment()
             self._begin_segment()
+        elif has_sent:
+            self.wants_successor = self.is_stopping = True
 
     def _begin_segment(self) -> None:
         self._with_space(lambda: self.journal.begin_segment(self._numbering.last_seq + 1, time.time_ns()))
@@ -381,7 +395,6 @@ class ActorLoop:
 
     def _heartbeat(self, queue: int = 0) -> None:
         waiting = max(queue, 1) if queue >= BATCH_MESSAGES or self.intake.has_backlog else 0
-        fault = self.journal.take_sync_fault()
-        if fault is not None:
+        if fault := self.journal.take_sync_fault():
             self.log.error(f"the journal could not be synced: {fault}; what is unsynced would not survive a power cut")
         self.reporter.heartbeat(self.step, waiting, self.actor.core.figures())

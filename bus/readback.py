@@ -14,6 +14,7 @@ from bus.codec import Decoder
 from bus.core import Cursor, MessageRef, Received
 from bus.errors import DecodeError, MissingInputError
 from bus.payloads import PayloadStore
+from bus.step import Heard
 from bus.stream import Damage, Journalled, SenderStream
 from bus.topology import accepted_by, senders_to
 from schemas.manifest import Seat
@@ -58,6 +59,13 @@ class Admission:
         except DecodeError as error:
             return RefusedBody(item.ref, item.kind, error.reason)
 
+    def judge_heard(self, ref: MessageRef, heard: Heard) -> Accepted:
+        """The message `ref`, which its receiver kept itself."""
+        try:
+            return Received(ref, self.decoder(ref.sender, heard.kind).decode(heard.body, (), heard.version))
+        except DecodeError as error:
+            return RefusedBody(ref, heard.kind, error.reason)
+
 
 def streams_to(
     seat: Seat, seats: tuple[Seat, ...], run_folder: Path, payloads: PayloadStore
@@ -86,8 +94,26 @@ class Readback:
         self.close()
         self.cursors = dict(cursors)
 
+    def recall(self, ref: MessageRef, heard: Heard | None) -> Accepted:
+        """The message `ref` as its receiver kept it, else from its sender's journal. Raises MissingInputError."""
+        if heard is None:
+            return self.read(ref)
+        self.cursors[ref.sender] = Cursor(ref.epoch, ref.seq)
+        return self._admission.judge_heard(ref, heard)
+
     def read(self, ref: MessageRef) -> Accepted:
         """The message `ref`, which is the next input from its sender. Raises MissingInputError."""
+        try:
+            found = self._find(ref)
+        except OSError as error:
+            raise MissingInputError("/".join(map(str, ref)), f"its sender's journal cannot be read: {error}") from error
+        if found is None:
+            reason = f"it is no longer whole in the journal of {ref.sender}"
+            raise MissingInputError("/".join(map(str, ref)), reason)
+        self.cursors[ref.sender] = Cursor(ref.epoch, ref.seq)
+        return self._admission.judge(found)
+
+    def _find(self, ref: MessageRef) -> Journalled | None:
         stream = self._streams.get(ref.sender)
         if stream is not None:
             reading = self._reading.get(ref.sender)
@@ -98,12 +124,10 @@ class Readback:
                 if isinstance(item, Damage) or item.ref < ref:
                     continue
                 if item.ref == ref:
-                    self.cursors[ref.sender] = Cursor(ref.epoch, ref.seq)
-                    return self._admission.judge(item)
+                    return item
                 self._reading[ref.sender] = chain((item,), reading)
                 break
-        name = "/".join(map(str, ref))
-        raise MissingInputError(name, f"it is no longer whole in the journal of {ref.sender}")
+        return None
 
     def close(self) -> None:
         """Let go of all journals."""

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bus.actor_log import ActorLog
-from bus.core import Fired, Input, MessageRef, Observed, Started, StepPosition
-from bus.errors import JournalError
+from bus.core import Cursor, Fired, Input, MessageRef, Observed, Started, StepPosition
+from bus.errors import JournalError, MissingInputError
 from bus.execution import Execution, Step
 from bus.frame import Frame
-from bus.readback import Readback, RefusedBody
+from bus.readback import Accepted, Readback, RefusedBody
 from bus.recovery import History
 from bus.step import StepRecord, decode_step
 
@@ -65,10 +65,20 @@ class Restoration:
         event: Input
         match record.event:
             case MessageRef() as ref:
-                accepted = self.readback.read(ref)
+                accepted = self._recall(ref, record)
                 if isinstance(accepted, RefusedBody):
                     return self.execution.refuse(ref, accepted.reason)
                 event = accepted
             case Fired() | Observed() | Started() as other:
                 event = other
         return self.execution.handle(event, wall_ns)
+
+    def _recall(self, ref: MessageRef, record: StepRecord) -> Accepted:
+        """The message `ref`; of one whose body was refused by a boxed actor nothing is left but the reason."""
+        try:
+            return self.readback.recall(ref, record.heard)
+        except MissingInputError:
+            if record.refusal is None or not self.execution.keeps_messages:
+                raise
+            self.readback.cursors[ref.sender] = Cursor(ref.epoch, ref.seq)
+            return RefusedBody(ref, "", record.refusal)

@@ -1,8 +1,8 @@
 """One step of an actor as it stands in the journal: what came in, what was drawn, everything that went out.
 
 In: an input and the outcome of a core. Out: the body and payloads of one STEP frame, and back. Received messages are
-stored by reference, since their sender's journal holds them; a payload that another message of the run already holds
-is stored by reference too.
+stored by reference, since their sender's journal holds them; a boxed actor cannot read that, and stores what it heard
+beside the reference. A payload that another message of the run already holds is stored by reference too.
 """
 
 from typing import Any, NamedTuple
@@ -48,6 +48,14 @@ RecordedInput = MessageRef | Fired | Observed | Started
 """What the journal keeps of an input: of a message its identity, of all others the whole."""
 
 
+class Heard(NamedTuple):
+    """A received message as its receiver keeps it."""
+
+    kind: str
+    version: int
+    body: bytes
+
+
 class StepRecord(NamedTuple):
     """The content of one STEP frame."""
 
@@ -55,6 +63,8 @@ class StepRecord(NamedTuple):
     rng_digest: bytes
     outgoing: tuple[Outgoing, ...]
     refusal: str | None
+    heard: Heard | None = None
+    """The message itself, when `event` names one and its receiver is boxed."""
 
 
 class SnapshotRecord(NamedTuple):
@@ -86,7 +96,8 @@ class Numbering:
 
 def encode_step(record: StepRecord) -> tuple[bytes, tuple[BytesLike, ...]]:
     """The body of a STEP frame and the payload bytes that follow it."""
-    event = ("m", *record.event) if type(record.event) is MessageRef else _event_row(record.event)
+    is_message = type(record.event) is MessageRef
+    event = ("m", *record.event, *(record.heard or ())) if is_message else _event_row(record.event)
     if not record.outgoing:
         return pack((event, record.rng_digest, (), record.refusal)), ()
     inline: list[BytesLike] = []
@@ -114,7 +125,7 @@ def _event_row(event: RecordedInput) -> tuple[Any, ...]:
 
 def _event_of(row: tuple[Any, ...]) -> RecordedInput:
     match row:
-        case ("m", sender, epoch, seq):
+        case ("m", sender, epoch, seq, *_):
             return MessageRef(sender, epoch, seq)
         case ("t", name):
             return Fired(name)
@@ -123,6 +134,10 @@ def _event_of(row: tuple[Any, ...]) -> RecordedInput:
         case ("s", epoch):
             return Started(epoch)
     raise JournalError(f"a step names an unknown input {row!r}")
+
+
+def _heard_of(row: tuple[Any, ...]) -> Heard | None:
+    return Heard(*row[4:]) if len(row) > 4 else None
 
 
 def decode_step(frame: Frame) -> StepRecord:
@@ -140,7 +155,7 @@ def decode_step(frame: Frame) -> StepRecord:
             origins = tuple(MessageRef(*entry) if isinstance(entry, tuple) else None for entry in held)
             at_receiver = Cursor(epoch, last)
             outgoing.append(Outgoing(receiver, kind, version, seq, at_receiver, body, tuple(payloads), origins))
-        return StepRecord(_event_of(event), digest, tuple(outgoing), refusal)
+        return StepRecord(_event_of(event), digest, tuple(outgoing), refusal, _heard_of(event))
     except (DecodeError, ValueError, TypeError) as error:
         raise JournalError(f"the step at offset {frame.offset} is not readable: {error}") from error
 

@@ -1,11 +1,13 @@
 """The frozen description of a run: everything an actor is told before it starts, and all that a replay needs."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from schemas.base import Count, Record, WallNs
 from schemas.ids import InstanceText
+from schemas.isolation import Rung
 from schemas.roles import Role
 from schemas.settings import EngineSettings
 
@@ -45,5 +47,22 @@ class RunManifest(Record):
     started_at_ns: WallNs
     fingerprint: Fingerprint
     pinned_environment: tuple[tuple[str, str], ...]
-    isolation: str
-    """What keeps the dreamer from the rest of the machine; `none` until the box is built."""
+    isolation: Rung
+    """What keeps the dreamer from the rest of the machine."""
+    keys: Literal["curve", "none"]
+    """Whether every inbox has a lock; `none` is for benchmarks."""
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> "RunManifest":
+        """The manifest in `text`, whichever version of this program wrote it; raises ValueError."""
+        told = json.loads(text)
+        return cls.model_validate_json(json.dumps(with_isolation(told) if isinstance(told, dict) else told))
+
+
+def with_isolation(told: dict[str, Any]) -> dict[str, Any]:
+    """`told` as it is; where it comes from a version that had neither keys nor a box, with that said."""
+    if "keys" in told:
+        return told
+    settings = dict(told.get("settings") or {})
+    supervisor = {**(settings.get("supervisor") or {}), "isolation": "best-effort", "strongest_box": "none"}
+    return {**told, "keys": "none", "settings": {**settings, "supervisor": supervisor}}

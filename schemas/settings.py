@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.base import Record, Unit
+from schemas.isolation import Demand, Rung
 from schemas.retrieval import MAX_K, RetrievalMode
 
 Positive = Annotated[float, Field(gt=0.0)]
@@ -139,6 +140,10 @@ class SupervisorSettings(Record):
     disk_warn_mib: Annotated[int, Field(ge=0)]
     disk_stop_mib: Annotated[int, Field(ge=0)]
     """Free space below which the dreamer is stopped."""
+    isolation: Demand
+    """`required` refuses to start a dreamer without a box; `best-effort` starts it and says so."""
+    strongest_box: Rung
+    """Where the ladder begins; the best rung at or below it that this machine has is taken."""
 
 
 class EngineSettings(Record):

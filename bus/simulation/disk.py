@@ -96,6 +96,10 @@ class LostFrame(NamedTuple):
     written_ns: int
 
 
+HINT_LOST: Final = 0.5
+"""How often a power cut takes the file of cursors, which nobody syncs; otherwise it may be ahead of the journal."""
+
+
 class Cut(NamedTuple):
     """What a power cut did to a journal."""
 
@@ -114,6 +118,8 @@ class MemoryJournal:
     files: list[SegmentFile] = field(default_factory=list)
     said: dict[str, Cursor] = field(default_factory=dict)
     """The last message to each receiver that can be read here."""
+    heard: dict[str, Cursor] | None = None
+    """What the actor shows that it has heard; None before it does, and after a power cut took that."""
     places: dict[tuple[int, int], tuple[SegmentFile, int]] = field(default_factory=dict)
     """Epoch and seq of a message that came with its payload: where its frame began, unless a power cut took it."""
 
@@ -156,4 +162,6 @@ class MemoryJournal:
             at = ((StepPosition(file.name.epoch, mark.step), mark) for mark in gone if mark.step != NO_STEP)
             lost += [LostFrame(position, mark.at_ns) for position, mark in at]
         self.files = [file for file in self.files if file.data]
+        if draws.random() < HINT_LOST:
+            self.heard = None
         return Cut(lost, has_hole)

@@ -41,8 +41,14 @@ class Ports(Protocol):
     def send(self, out: Outgoing, parts: RawMessage) -> None:
         """Put a message on its way."""
 
+    def send_again(self, receiver: str, parts: RawMessage) -> None:
+        """Put a message on its way that was sent before."""
+
     def announce(self, receiver: str) -> None:
         """The journal holds something new for `receiver`."""
+
+    def announce_start(self) -> None:
+        """The process shows what it has heard, and can see what others have."""
 
     def set_timer(self, name: str, delay_s: float) -> None:
         """Have `name` fire."""

@@ -31,6 +31,7 @@ from bus.simulation.reading import (
     MemoryIntake,
     MemoryPayloads,
     MemoryReadback,
+    MemoryRedelivery,
     ToldLog,
 )
 from bus.step import Numbering, SnapshotRecord, encode_snapshot, encode_step
@@ -110,6 +111,7 @@ class Process:
         self.is_rewound = False
         self.numbering = Numbering(self.epoch)
         self.execution = self._new_execution()
+        self.redelivery = MemoryRedelivery(self.seat, self.seats, self.journals)
 
     @property
     def is_free(self) -> bool:
@@ -135,7 +137,9 @@ class Process:
             for observation in self.execution.actor.observations:
                 yield from self._handle(observation)
         yield from self._finish_batch()
+        self._show_cursors()
         self.intake.look_back_everywhere()
+        self.ports.announce_start()
 
     def turn(self) -> Waits:
         """One turn: a batch of messages, a bit of backlog, the timers that are due."""
@@ -145,7 +149,9 @@ class Process:
             self._call()
             count += 1
             accepted = intake.offer(inbox.popleft())
-            if accepted is not None and not self._try_to_handle(accepted):
+            if isinstance(accepted, RefusedBody):
+                self.watcher.refused(self, accepted)
+            elif accepted is not None and not self._try_to_handle(accepted):
                 yield from self._handle_after_all(accepted)
         if intake.has_backlog:
             yield from self._take(intake.backlog(BATCH_MESSAGES))
@@ -159,11 +165,15 @@ class Process:
 
     def look_back(self) -> None:
         """Look for news in the journals of those who have said more than was heard."""
-        me, cursors = self.seat.instance, self.intake.cursors
         for sender in self.intake.streams:
-            said = self.journals[sender].said.get(me)
-            if said is not None and said != cursors.get(sender):
+            said = self.journals[sender].said.get(self.seat.instance)
+            if said is not None and said != self.intake.cursors.get(sender):
                 self.intake.look_back(sender)
+        for receiver, envelope, body, payloads in self.redelivery.due(self.numbering.predecessors):
+            self.ports.send_again(receiver, [encode_envelope(envelope), body, *payloads])
+
+    def _show_cursors(self) -> None:
+        self.journal.heard = dict(self.intake.cursors)
 
     def end(self) -> None:
         """The process is gone; what its store had not committed goes with it."""
@@ -260,6 +270,7 @@ class Process:
         yield from self._flush()
         if not self._try_to_commit():
             yield from self.start_over()
+        self._show_cursors()
         batch, self.batch = self.batch, []
         for step, now_ns, offset in batch:
             if step.record.outgoing:

@@ -10,13 +10,14 @@ from typing import Final
 
 from bus.actor_log import ActorLog
 from bus.codec import BytesLike
-from bus.core import MessageRef
+from bus.core import Cursor, MessageRef
 from bus.envelope import Place
 from bus.errors import JournalError, MissingInputError
 from bus.frame import FRAME_HEADER_BYTES, Frame, decode_head, parse_header
 from bus.intake import Intake
 from bus.payloads import PayloadStore
 from bus.readback import Readback
+from bus.redelivery import NOTHING, Redelivery, boxed_receivers
 from bus.refusals import Refusals
 from bus.segment import SegmentName, SegmentReader
 from bus.simulation.disk import MemoryJournal, SegmentFile
@@ -202,6 +203,23 @@ class MemoryIntake(Intake):
     def refused(self) -> int:
         """How many messages were refused."""
         return self._refusals.count
+
+
+class MemoryRedelivery(Redelivery):
+    """The redelivery of a real process over journals in memory."""
+
+    def __init__(self, seat: Seat, seats: tuple[Seat, ...], journals: Journals) -> None:
+        super().__init__(NOWHERE, seat.instance, boxed_receivers(seat, seats))
+        self._journals = journals
+
+    def stream_to(self, receiver: str) -> SenderStream:
+        """What this sender has said to `receiver`."""
+        return MemoryStream(self._journals[self.sender], receiver, MemoryPayloads(self._journals))
+
+    def heard_by(self, receiver: str) -> Cursor | None:
+        """The last message that `receiver` has heard from this sender; None when that cannot be seen."""
+        heard = self._journals[receiver].heard
+        return None if heard is None else heard.get(self.sender, NOTHING)
 
 
 class MemoryReadback(Readback):

@@ -36,8 +36,14 @@ class Surface(Protocol):
     def transmit(self, station: "Station", out: Outgoing, parts: RawMessage) -> None:
         """Carry a message."""
 
-    def plan_look_back(self, receiver: str) -> None:
-        """Have `receiver` look into the journals by and by."""
+    def transmit_again(self, receiver: str, parts: RawMessage) -> None:
+        """Carry a message that was carried before."""
+
+    def announce(self, sender: str, receiver: str) -> None:
+        """The journal of `sender` holds something new for `receiver`."""
+
+    def announce_start(self, instance: str) -> None:
+        """A process of `instance` shows what it has heard, and can see what others have."""
 
 
 @dataclass
@@ -84,9 +90,17 @@ class Station:
         """Put a message on its way."""
         self.world.transmit(self, out, parts)
 
+    def send_again(self, receiver: str, parts: RawMessage) -> None:
+        """Put a message on its way that was sent before."""
+        self.world.transmit_again(receiver, parts)
+
     def announce(self, receiver: str) -> None:
         """The journal holds something new for `receiver`."""
-        self.world.plan_look_back(receiver)
+        self.world.announce(self.instance, receiver)
+
+    def announce_start(self) -> None:
+        """The process shows what it has heard, and can see what others have."""
+        self.world.announce_start(self.instance)
 
     def set_timer(self, name: str, delay_s: float) -> None:
         """Have `name` fire."""

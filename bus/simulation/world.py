@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
+from bus.box.profiles import is_boxed
 from bus.core import MessageRef
 from bus.journal import GROUP_SYNC_S
 from bus.link import RawMessage
@@ -40,7 +41,8 @@ from bus.simulation.process import Process, Rules, Waits
 from bus.simulation.station import Station
 from bus.simulation.trace import Trace
 from bus.step import Outgoing
-from bus.topology import is_allowed
+from bus.topology import is_allowed, senders_to
+from schemas.manifest import Seat
 
 QUIET_NS: Final = 100 * SECOND_NS
 """Without faults, before the end: longer than anybody's patience."""
@@ -68,6 +70,9 @@ class World:
         sync_ns, names = self.setting.sync_ns, [seat.instance for seat in self.company.seats]
         self.journals = {name: MemoryJournal(name, GroupSync(interval_ns, sync_ns)) for name in names}
         self.stations = {part.seat.instance: Station(self, part) for part in self.company.parts}
+        boxed = (seat for seat in self.company.seats if is_boxed(seat.role))
+        self._senders_to = {seat.instance: self._all_senders_to(seat) for seat in boxed}
+        """Of each boxed actor those who look after it."""
         self._trace = Trace()
         window_ns = GroupSync(interval_ns, sync_ns).window_ns
         self._witness = Witness(self.company, self._trace, self.setting.is_power_safe, window_ns)
@@ -120,9 +125,22 @@ class World:
         ):
             self.after(latency_ns, self._deliver, self.stations[fault.astray], parts)
 
-    def plan_look_back(self, receiver: str) -> None:
-        """Have `receiver` look into the journals by and by, unless that is planned."""
-        station = self.stations[receiver]
+    def transmit_again(self, receiver: str, parts: RawMessage) -> None:
+        """Carry a message that was carried before; no fault befalls it but that nobody is there."""
+        self.after(self.setting.latency_ns, self._deliver, self.stations[receiver], parts)
+
+    def announce(self, sender: str, receiver: str) -> None:
+        """The journal of `sender` holds something new for `receiver`; its sender looks after a boxed one."""
+        self.plan_look_back(sender if receiver in self._senders_to else receiver)
+
+    def announce_start(self, instance: str) -> None:
+        """A process of `instance` shows what it has heard, and can see what others have."""
+        for sender in (instance, *self._senders_to.get(instance, ())):
+            self.plan_look_back(sender)
+
+    def plan_look_back(self, instance: str) -> None:
+        """Have `instance` look into the journals by and by, unless that is planned."""
+        station = self.stations[instance]
         process = station.process
         if process is not None and not process.is_looking_back:
             process.is_looking_back = True
@@ -156,6 +174,8 @@ class World:
             self.plan_look_back(station.instance)
             return
         process.look_back()
+        if process.redelivery.owes:
+            self.plan_look_back(station.instance)
         if process.has_work:
             self._work(station, process, process.turn())
 
@@ -194,6 +214,10 @@ class World:
                     self.after(for_ns, self._wake, station, station.process)
 
     # -- inside --
+
+    def _all_senders_to(self, receiver: Seat) -> tuple[str, ...]:
+        roles = senders_to(receiver.role)
+        return tuple(seat.instance for seat in self.company.seats if seat.role in roles)
 
     def _begin(self) -> None:
         for fault in self.faults.timed():

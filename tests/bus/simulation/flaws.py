@@ -8,6 +8,7 @@ from bus.codec import decode_body
 from bus.core import Actor, Core, Cursor, Input, Outcome, Received, StepPosition
 from bus.envelope import Envelope, decode_envelope, encode_envelope
 from bus.link import RawMessage
+from bus.readback import Accepted
 from bus.simulation.campaign import SOUND, run_plan
 from bus.simulation.company import Cast, Company, Part, Surroundings
 from bus.simulation.faults import DrawnFaults, FaultMix, dense_mix
@@ -110,10 +111,10 @@ class HurriedProcess(Process):
 class OpenIntake(MemoryIntake):
     """Hands a dreamer whatever arrives, without asking the topology."""
 
-    def offer(self, parts: RawMessage) -> Received | None:
+    def offer(self, parts: RawMessage, holder: str | None = None) -> Accepted | None:
         envelope = decode_envelope(parts[0])
-        if envelope.sender in self.streams or list(self.streams) != ["bias-synthesizer"]:
-            return super().offer(parts)
+        if self.streams or envelope.kind == "BiasProfile":
+            return super().offer(parts, holder)
         message = decode_body(CATALOGUE[envelope.kind], parts[1], parts[2:], envelope.version)
         return Received(envelope.ref, message)
 

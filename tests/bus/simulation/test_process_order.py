@@ -8,11 +8,13 @@ import pytest
 
 from bus.actor_log import ActorLog
 from bus.core import Actor, Cursor, Fired, StepPosition, StoreFullError
+from bus.doorkeeper import Refusal
 from bus.envelope import Place, encode_envelope, envelope_of
 from bus.execution import Execution, Step
 from bus.frame import FrameKind, frame_buffers
 from bus.intake import Intake
 from bus.journal import Journal, SegmentLimits
+from bus.link import Arrival
 from bus.loop import ActorLoop
 from bus.randomness import RandomSource
 from bus.recovery import read_history
@@ -105,8 +107,11 @@ class Line:
         self.waiting: deque[list[bytes]] = deque()
         self.sent = self.dropped = 0
 
-    def receive(self) -> list[bytes] | None:
-        return self.waiting.popleft() if self.waiting else None
+    def receive(self) -> Arrival | None:
+        return Arrival(self.waiting.popleft(), None) if self.waiting else None
+
+    def take_refusals(self) -> list[Refusal]:
+        return []
 
     def has_more(self) -> bool:
         return bool(self.waiting)
@@ -175,9 +180,12 @@ class Desk:
     def send(self, out: object, parts: object) -> None:
         self.diary.append(f"send to {out.receiver}")
 
+    def send_again(self, receiver: str, _: object) -> None:
+        self.diary.append(f"send again to {receiver}")
+
     def ignore(self, *_: object) -> None: ...
 
-    announce = set_timer = complain = call = ignore
+    announce = announce_start = set_timer = complain = call = ignore
     refused = handled = written = committed = restored = ignore
 
 

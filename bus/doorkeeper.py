@@ -1,0 +1,222 @@
+"""Who may come in: the ZAP handler of a process, and the watch over handshakes that fail before it is asked.
+
+In: ZeroMQ's question about each CURVE handshake (RFC 27), and the failed handshakes of its socket monitors. Out: yes,
+with the name of the instance as User-Id of all that it sends, or no; a refusal for the owner of the inbox. Refused and
+counted: keys of nobody, keys of instances that the topology keeps out, peers without keys or with the wrong key of
+the server. One thread, which ends with its context. A peer that speaks no ZMTP 3 is cut off by ZeroMQ itself, which
+tells nobody.
+"""
+
+import errno
+import signal
+import struct
+import threading
+from collections import deque
+from queue import SimpleQueue
+from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+import zmq
+from zmq.utils import z85
+
+from bus.errors import EndpointError
+from bus.keys import KeyRing
+
+ZAP_ADDRESS: Final = "inproc://zeromq.zap.01"
+ORDERS_ADDRESS: Final = "inproc://oneiros.doorkeeper"
+UNKNOWN: Final = "unknown"
+MAX_WAITING: Final = 1000
+"""Refusals kept with their reasons until the owner takes them; what is more is counted."""
+EVENTS: Final = int(
+    zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_MONITOR_STOPPED
+)
+"""Not HANDSHAKE_FAILED_AUTH: that is our own no."""
+EVENT_HEAD: Final = struct.Struct("=Hi")
+
+Socket = zmq.Socket[bytes]
+Context = zmq.Context[Socket]
+
+
+class Refusal(NamedTuple):
+    """A handshake that did not come to its end."""
+
+    sender: str
+    """The instance whose key it is, or `unknown`."""
+    reason: str
+
+
+class Door:
+    """The allow-list of one inbox, and what was refused at it. Judged by the doorkeeper's thread, read by its owner."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self.refused = 0
+        """Refused handshakes since the inbox was made."""
+        self._admitted = {z85.decode(key): name for key, name in ring.admitted.items()}
+        self._others = {z85.decode(key): name for key, name in ring.others.items()}
+        self._callers: dict[bytes, str] = {}
+        self._waiting: deque[Refusal] = deque()
+        self._left_out = 0
+        self._left_out_told = 0
+
+    def expect(self, address: str, caller: str) -> None:
+        """Know that `address` is where `caller` is called: that nobody answers there is no attack."""
+        self._callers[address.encode()] = caller
+
+    def judge(self, mechanism: bytes, credentials: tuple[bytes, ...], address: str) -> str | None:
+        """The instance that may come in, or None; the refusal is counted."""
+        key = credentials[0] if mechanism == b"CURVE" and len(credentials) == 1 else b""
+        instance = self._admitted.get(key)
+        if instance is None:
+            other = self._others.get(key)
+            reason = "wrong key" if other is None else f"the key of {other}, which may not write here"
+            self._refuse(UNKNOWN if other is None else other, f"{reason} ({_process(address)})")
+        return instance
+
+    def failed(self, event: int, detail: int, address: bytes) -> None:
+        """Count a handshake that failed before its key was judged, as the monitor tells it."""
+        caller = self._callers.get(address)
+        if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            self._refuse(caller or UNKNOWN, _fault(detail))
+        elif caller is None and detail != errno.ECONNRESET:
+            self._refuse(UNKNOWN, "no key: it hung up or fell silent in the handshake")
+
+    def take_refusals(self) -> list[Refusal]:
+        """What was refused since the last call, one item each."""
+        taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        left_out = self._left_out - self._left_out_told
+        self._left_out_told += left_out
+        return taken + [Refusal(UNKNOWN, "one of too many failed handshakes to tell them apart")] * left_out
+
+    def _refuse(self, sender: str, reason: str) -> None:
+        self.refused += 1
+        if len(self._waiting) < MAX_WAITING:
+            self._waiting.append(Refusal(sender, reason))
+        else:
+            self._left_out += 1
+
+
+def _process(address: str) -> str:
+    """Who asks, from `localhost:UID:GID:PID`: of a socket that was handed over, the process that made it."""
+    pid = address.rpartition(":")[2]
+    return f"process {pid}" if pid.isdigit() else "a process of unknown id"
+
+
+def _fault(detail: int) -> str:
+    match detail:
+        case zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
+            return "no key: it does not speak CURVE"
+        case zmq.PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC:
+            return "wrong server key: it was not made for this inbox of this run"
+    return f"broken handshake (ZeroMQ protocol error {detail:#x})"
+
+
+class Doorkeeper:
+    """Judges the handshakes of all guarded inboxes of one context."""
+
+    def __init__(self, context: Context) -> None:
+        # Sockets of a shadow are not closed by `destroy` of the context while the thread uses them; its address alone
+        # keeps the context from living for our sake.
+        self._shadow: Context = zmq.Context.shadow(int(context.underlying))
+        self._doors: dict[bytes, Door] = {}
+        self._guarded = 0
+        self._handed: SimpleQueue[tuple[Socket, Door]] = SimpleQueue()
+        zap, orders = self._shadow.socket(zmq.REP), self._shadow.socket(zmq.PULL)
+        try:
+            zap.bind(ZAP_ADDRESS)
+            orders.bind(ORDERS_ADDRESS)
+        except zmq.ZMQError as error:
+            zap.close(linger=0)
+            orders.close(linger=0)
+            raise EndpointError(f"this context has another judge of keys: {error}") from error
+        threading.Thread(target=self._serve, args=(zap, orders), name="doorkeeper", daemon=True).start()
+
+    def guard(self, inbox: Socket, ring: KeyRing) -> Door:
+        """Let nobody into `inbox` but those whom `ring` admits; to be called before it is bound or connected."""
+        domain = ring.instance.encode()
+        door = self._doors[domain] = Door(ring)
+        inbox.setsockopt(zmq.CURVE_SERVER, 1)
+        inbox.setsockopt(zmq.CURVE_SECRETKEY, ring.secret)
+        inbox.setsockopt(zmq.ZAP_DOMAIN, domain)
+        inbox.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+        self._handed.put((self._monitor(inbox), door))
+        order = self._shadow.socket(zmq.PUSH)
+        order.connect(ORDERS_ADDRESS)
+        order.send(b"monitor")
+        order.close()
+        return door
+
+    def _monitor(self, inbox: Socket) -> Socket:
+        """What tells of failed handshakes of `inbox`.
+
+        It is connected here and not in the thread: ZeroMQ waits for it at the end of the monitoring, and pyzmq lets
+        no other thread run meanwhile. Without a bound on what it holds, ZeroMQ waits for nothing before.
+        """
+        self._guarded += 1
+        address = f"inproc://oneiros.handshakes.{self._guarded}"
+        inbox.monitor(address, EVENTS)
+        monitor = self._shadow.socket(zmq.PAIR)
+        monitor.setsockopt(zmq.RCVHWM, 0)
+        monitor.connect(address)
+        return monitor
+
+    def _serve(self, zap: Socket, orders: Socket) -> None:
+        """The thread: until the context is terminated."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are for the thread that waits for them
+        monitors: dict[Socket, Door] = {}
+        try:
+            self._judge(zap, orders, monitors)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.ETERM:
+                raise
+        finally:
+            while not self._handed.empty():
+                monitors.update([self._handed.get()])
+            for socket in (zap, orders, *monitors):
+                socket.close(linger=0)
+
+    def _judge(self, zap: Socket, orders: Socket, monitors: dict[Socket, Door]) -> None:
+        poller = zmq.Poller()
+        poller.register(zap, zmq.POLLIN)
+        poller.register(orders, zmq.POLLIN)
+        while True:
+            for source, _ in poller.poll():
+                if source is zap:
+                    zap.send_multipart(self._answer(zap.recv_multipart()))
+                elif source is orders:
+                    orders.recv()
+                    monitor, door = self._handed.get()
+                    monitors[monitor] = door
+                    poller.register(monitor, zmq.POLLIN)
+                elif not _hear(source, monitors[source]):
+                    poller.unregister(source)
+                    del monitors[source]
+                    source.close(linger=0)
+
+    def _answer(self, question: list[bytes]) -> list[bytes]:
+        """The reply to a ZAP request: version, id, status, text, user id, metadata."""
+        version, request, domain, address, _, mechanism, *credentials = question
+        door = self._doors.get(domain)
+        instance = None if door is None else door.judge(mechanism, tuple(credentials), address.decode())
+        if instance is None:
+            return [version, request, b"400", b"not admitted", b"", b""]
+        return [version, request, b"200", b"OK", instance.encode(), b""]
+
+
+def _hear(monitor: Socket, door: Door) -> bool:
+    """Take one event of a monitor; False when it was the last."""
+    head, address = monitor.recv_multipart()
+    event, detail = EVENT_HEAD.unpack(head)
+    if event == zmq.EVENT_MONITOR_STOPPED:
+        return False
+    door.failed(event, detail, address)
+    return True
+
+
+_doorkeepers: WeakKeyDictionary[Context, Doorkeeper] = WeakKeyDictionary()
+
+
+def doorkeeper_of(context: Context) -> Doorkeeper:
+    """The doorkeeper of `context`, made when it is first asked for."""
+    if context not in _doorkeepers:
+        _doorkeepers[context] = Doorkeeper(context)
+    return _doorkeepers[context]
