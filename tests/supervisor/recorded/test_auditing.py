@@ -1,0 +1,306 @@
+"""The audit: each way to break the law is found where it stands, and nothing else is."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bus.core import Fired, MessageRef
+from bus.frame import FrameKind
+from bus.journal import Journal
+from bus.step import Numbering, StepRecord, encode_step
+from schemas.base import Message
+from supervisor.cli import run_cli
+from supervisor.home import Home
+from supervisor.lock import Holder, hold_home
+from supervisor.recorded.audit_text import draw_audit
+from supervisor.recorded.auditing import AuditRequest, audit_run
+from tests.audited_run import PROFILE, Court, counts, kinds, last_frame
+from tests.recorded_run import LIMITS, flip
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    made = Home(tmp_path / "home")
+    made.create()
+    return made
+
+
+@pytest.fixture
+def court(home: Home, examples: dict[str, Message]) -> Iterator[Court]:
+    court = Court(home, examples)
+    yield court
+    court.leave()
+
+
+@pytest.fixture
+def command(court: Court, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = run_cli(["audit", "--home", str(court.home.root), *arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def test_a_message_to_somebody_else_that_the_dreamer_took_is_named_with_its_frame(
+    court: Court, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    stored = court.say(court.keeper, "bias-synthesizer", "FeedbackStored")
+    court.dreamer.step(stored)
+
+    code, text, _ = command()
+    report = court.audit()
+
+    assert code == 1
+    assert kinds(report) == ["foreign", "misaddressed"]
+    segment, offset = last_frame(court.dreamer)
+    for finding in report.findings:
+        assert (finding.actor, finding.epoch, finding.step) == ("dreamer", 1, court.dreamer.step_number)
+        assert (finding.segment, finding.offset) == (segment, offset)
+    assert (
+        f"foreign: dreamer/{segment} at {offset}, step {court.dreamer.step_number} of epoch 1: FeedbackStored" in text
+    )
+    assert "AGAINST THE LAW 1 FeedbackStored from pool-keeper" in text
+
+
+def test_a_foreign_message_that_was_really_said_to_the_dreamer_is_found_on_both_sides(court: Court) -> None:
+    court.dreamer.step(court.say(court.keeper, "dreamer", "FeedbackStored"))
+
+    report = court.audit()
+
+    places = {(finding.kind, finding.actor, finding.segment, finding.offset) for finding in report.findings}
+    said_at, heard_at = last_frame(court.keeper), last_frame(court.dreamer)
+    assert places == {("foreign output", "pool-keeper", *said_at), ("foreign", "dreamer", *heard_at)}
+    assert (report.verdict, report.exit_code) == ("unlawful", 1)
+    assert (report.dreamers[0].received, report.dreamers[0].against_law) == (2, 1)
+
+
+def test_a_sender_without_a_seat_is_a_finding(court: Court) -> None:
+    stranger = court.join("stranger")
+    court.dreamer.step(court.say(stranger, "dreamer", "BiasProfile"))
+
+    assert sorted(kinds(court.audit())) == ["foreign output", "unknown sender"]
+
+
+def test_an_input_that_no_journal_holds_is_a_finding(court: Court) -> None:
+    court.dreamer.step(PROFILE._replace(seq=3))
+
+    report = court.audit()
+
+    assert kinds(report) == ["never said"]
+    assert report.findings[0].message == "bias-synthesizer/1/3"
+    assert "1 (unknown) from bias-synthesizer" in draw_audit(report)
+
+
+def test_an_input_that_was_said_to_another_receiver_is_a_finding(court: Court) -> None:
+    court.dreamer.step(PROFILE._replace(seq=2))
+
+    report = court.audit()
+
+    assert kinds(report) == ["misaddressed"]
+    assert "was said to pool-keeper" in report.findings[0].text
+    assert "1 of them with a finding" in draw_audit(report)
+
+
+def test_an_input_that_is_taken_twice_is_a_finding(court: Court) -> None:
+    court.dreamer.step(PROFILE)
+
+    assert kinds(court.audit()) == ["twice"]
+
+
+def test_an_input_that_passes_over_another_is_a_finding_and_so_is_the_one_that_comes_late(court: Court) -> None:
+    first, second = (court.say(court.synthesizer, "dreamer", "BiasProfile") for _ in range(2))
+    court.dreamer.step(second)
+    court.dreamer.step(first)
+
+    report = court.audit()
+
+    assert kinds(report) == ["out of order", "out of order"]
+    assert "bias-synthesizer/1/3 comes before it" in report.findings[0].text
+
+
+def test_a_number_that_is_used_again_is_a_finding(court: Court) -> None:
+    court.synthesizer._numbering.last_seq = 0
+    court.say(court.synthesizer, "dreamer", "BiasProfile")
+
+    report = court.audit()
+
+    assert kinds(report) == ["renumbered"]
+    assert (report.findings[0].segment, report.findings[0].offset) == last_frame(court.synthesizer)
+
+
+def test_a_foreign_message_that_was_refused_unseen_is_counted_and_is_no_finding(court: Court) -> None:
+    forged = Journal(court.run.journal / "bias-synthesizer", {}, 900_000, "process", LIMITS)
+    forged.begin_segment(1, 0)
+    out = Numbering(900_000).outgoing("dreamer", court.examples["FeedbackStored"])
+    out = out._replace(predecessor=out.predecessor._replace(epoch=1, seq=1))
+    forged.add(FrameKind.STEP, 1, 1, encode_step(StepRecord(Fired("x"), bytes(8), (out,), None))[0])
+    forged.flush()
+    forged.close()
+    court.dreamer.step(MessageRef("bias-synthesizer", 900_000, 1), refusal="the topology has no row")
+
+    report = court.audit("dreamer")
+
+    assert (report.exit_code, report.findings) == (0, ())
+    assert [(attempt.message, attempt.refused) for attempt in report.attempts] == [("FeedbackStored", 1)]
+    assert draw_audit(report).splitlines()[1].endswith("nothing else; 1 other refused")
+
+
+def test_a_foreign_message_that_was_refused_by_a_core_that_drew_is_a_finding(court: Court) -> None:
+    ref = court.say(court.keeper, "dreamer", "FeedbackStored")
+    court.put(court.dreamer, StepRecord(ref, b"12345678", (), "not wanted"))
+
+    report = court.audit("dreamer")
+
+    assert kinds(report) == ["foreign"]
+
+
+def test_a_message_that_its_receiver_kept_is_held_against_what_was_said(court: Court) -> None:
+    ref = court.say(court.synthesizer, "dreamer", "BiasProfile")
+
+    court.heard("BiasProfile", ref)
+
+    assert kinds(court.audit()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "expected"),
+    [
+        ("BiasProfile", {"feedback_total": 17}, ["not what was said"]),
+        ("PoolStats", {}, ["foreign", "not what was said"]),
+    ],
+)
+def test_other_bytes_than_those_that_were_said_are_a_finding(
+    court: Court, kind: str, changes: dict[str, object], expected: list[str]
+) -> None:
+    ref = court.say(court.synthesizer, "dreamer", "BiasProfile")
+
+    court.heard(kind, ref, **changes)
+
+    assert kinds(court.audit()) == expected
+
+
+def test_a_message_that_its_receiver_kept_is_judged_without_the_journal_of_its_sender(court: Court) -> None:
+    court.heard("BiasProfile", court.say(court.synthesizer, "dreamer", "BiasProfile"))
+    court.heard("PoolStats", court.say(court.synthesizer, "dreamer", "BiasProfile"))
+    court.forget("bias-synthesizer")
+
+    report = court.audit("dreamer")
+
+    assert kinds(report) == ["never said", "foreign"]
+    assert report.findings[0].message == "bias-synthesizer/1/1"
+
+
+def test_a_damaged_message_is_no_breach_and_ends_with_3(
+    court: Court, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    segment, offset = last_frame(court.synthesizer)
+    court.synthesizer.step(Fired("tick"))
+    flip(court.synthesizer.path, offset + 60, 1)
+
+    code, text, _ = command()
+    report = court.audit()
+
+    assert code == 3
+    assert "parts of the journals are damaged" in text
+    found = {(finding.actor, finding.kind) for finding in report.findings}
+    assert found == {("bias-synthesizer", "damaged"), ("dreamer", "damaged"), ("pool-keeper", "damaged")}
+    own = next(finding for finding in report.findings if finding.actor == "bias-synthesizer")
+    assert (own.segment, own.offset) == (segment, offset)
+
+
+def test_only_what_can_have_stood_in_a_damaged_stretch_is_called_damaged(court: Court) -> None:
+    court.synthesizer._numbering.last_seq = 3
+    court.say(court.synthesizer, "pool-keeper", "BiasProfile")
+    court.say(court.synthesizer, "dreamer", "BiasProfile")
+    _, offset = last_frame(court.synthesizer)
+    court.say(court.synthesizer, "pool-keeper", "BiasProfile")
+    for seq in (3, 5, 9):
+        court.dreamer.step(PROFILE._replace(seq=seq))
+    flip(court.synthesizer.path, offset + 60, 1)
+
+    report = court.audit("dreamer")
+
+    assert [(finding.kind, finding.message) for finding in report.findings] == [
+        ("never said", "bias-synthesizer/1/3"),
+        ("damaged", "bias-synthesizer/1/5"),
+        ("never said", "bias-synthesizer/1/9"),
+    ]
+
+
+def test_an_allowed_input_after_a_foreign_one_is_not_accused(court: Court) -> None:
+    court.dreamer.step(court.say(court.synthesizer, "dreamer", "PoolStats"))
+    court.dreamer.step(court.say(court.synthesizer, "dreamer", "BiasProfile"))
+
+    assert kinds(court.audit("dreamer")) == ["foreign"]
+
+
+def test_an_input_after_a_damaged_stretch_of_its_receiver_is_not_out_of_order(court: Court) -> None:
+    _, offset = last_frame(court.dreamer)
+    court.dreamer.step(court.say(court.synthesizer, "dreamer", "BiasProfile"))
+    flip(court.dreamer.path, offset + 50, 1)
+
+    report = court.audit()
+
+    assert [(finding.kind, finding.actor, finding.offset) for finding in report.findings] == [
+        ("damaged", "dreamer", offset)
+    ]
+    assert "nothing else that can be read" in draw_audit(report)
+
+
+def test_a_frame_whose_fields_are_of_other_types_is_damage(court: Court) -> None:
+    out = Numbering(1).outgoing("dreamer", court.examples["BiasProfile"])._replace(kind={"a": 1}, seq=3)
+    court.put(court.synthesizer, StepRecord(Fired("x"), bytes(8), (out,), None))
+
+    assert kinds(court.audit()) == ["damaged"]
+
+
+def test_an_unfinished_write_is_no_finding(court: Court) -> None:
+    court.dreamer.path.write_bytes(court.dreamer.path.read_bytes() + b"\xd7\x0e\x01")
+
+    assert court.audit().exit_code == 0
+
+
+def test_what_is_said_while_a_running_run_is_audited_is_no_finding(court: Court) -> None:
+    written = []
+
+    def write_once(_size_bytes: int) -> None:
+        if not written:
+            written.append(court.loop.turn())
+
+    with hold_home(court.home, Holder(pid=1, started_at="now", runtime="/run")):
+        report = audit_run(AuditRequest(court.home), write_once)
+
+    assert (report.is_live, report.exit_code, report.findings) == (True, 0, ())
+    assert counts(report)["dreamer", "DreamEntry", "pool-keeper"] == (2, 0)
+
+
+def test_messages_that_were_not_taken_and_process_starts_are_no_findings(court: Court) -> None:
+    court.say(court.synthesizer, "dreamer", "BiasProfile")
+    again = court.join("dreamer", after=court.dreamer)
+    again.step(MessageRef("bias-synthesizer", 1, 3))
+    court.say(again, "pool-keeper", "DreamEntry")
+
+    report = court.audit()
+
+    assert (report.exit_code, report.dreamers[0].received) == (0, 2)
+
+
+def test_only_the_named_actor_is_judged(court: Court, command: Callable[..., tuple[int, str, str]]) -> None:
+    court.learner.step(MessageRef("pool-keeper", 1, 99))
+
+    codes = [command(*arguments)[0] for arguments in ((), ("--actor", "learner"), ("--actor", "dreamer"))]
+
+    assert codes == [1, 1, 0]
+    assert {row.receiver for row in court.audit("dreamer").rows} == {"dreamer"}
+
+
+def test_an_actor_that_never_started_is_no_finding(court: Court) -> None:
+    court.forget("dreamer", "learner", "pool-keeper", "bias-synthesizer")
+    court.say(court.join("dreamer"), "pool-keeper", "DreamEntry")
+
+    report = court.audit()
+
+    assert (report.exit_code, report.findings) == (0, ())
+    assert draw_audit(report).splitlines()[1] == "dreamer received 0 messages: nothing else"
