@@ -16,8 +16,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from bus.box.ladder import choose
 from bus.segment import list_segments
 from schemas.ids import RunId
+from schemas.isolation import Rung
 from schemas.manifest import RunManifest
 from schemas.roles import Role
 from supervisor.advice import advise
@@ -27,7 +29,7 @@ from supervisor.home import runtime_folder
 from supervisor.inputs import PreparedInputs, prepare_inputs, store_inputs
 from supervisor.lock import Holder, hold_home
 from supervisor.log_lines import utc_text
-from supervisor.manifest import make_manifest
+from supervisor.manifest import Protection, make_manifest
 from supervisor.nursery import Nursery
 from supervisor.plan import default_seats
 from supervisor.run_life import Limits, RunLife
@@ -47,6 +49,7 @@ class UpRequest:
     sources: Sources
     limits: Limits
     is_detached: bool = False
+    has_keys: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,15 @@ class Ending:
     """What the user must know, when there is something."""
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """What a run is to be made of."""
+
+    configuration: Configuration
+    prepared: PreparedInputs
+    rung: Rung
+
+
 Settled = Callable[[tuple[str, ...], tuple[str, ...]], None]
 """Called once, when every actor is ready or was given up: with those given up, and what to know of the inputs."""
 
@@ -66,18 +78,19 @@ def bring_up(request: UpRequest, nursery: Nursery, on_settled: Settled) -> Endin
     """Live one run; raises OneirosError when none can be begun."""
     configuration = load_configuration(request.sources)
     home = request.sources.home
+    rung = choose(configuration.settings.supervisor.strongest_box, configuration.settings.supervisor.isolation)
     home.create()
     runtime = runtime_folder(home.root)
     holder = Holder(pid=os.getpid(), started_at=utc_text(time.time()), runtime=str(runtime))
     with hold_home(home, holder):
         prepared = prepare_inputs(configuration.settings.run)
         store_inputs(prepared, home.inputs)
-        session = Session(home, runtime, nursery, request.is_detached)
+        session = Session(home, runtime, nursery, is_detached=request.is_detached, has_keys=request.has_keys)
         try:
             for run in (run for run in list_runs(home) if run.is_open):
                 if not close_silent(run) and not close_interrupted(session, run):
                     return Ending(EXIT_KILLED if session.was_killed else 0, "stopped before the run began")
-            return _live(session, request, configuration, prepared, on_settled)
+            return _live(session, request, Preparation(configuration, prepared, rung), on_settled)
         finally:
             session.close()
             _clear_runtime(runtime)
@@ -121,12 +134,13 @@ def close_interrupted(session: Session, run: RunFolder) -> bool:
 def _live(
     session: Session,
     request: UpRequest,
-    configuration: Configuration,
-    prepared: PreparedInputs,
+    plan: Preparation,
     on_settled: Settled,
 ) -> Ending:
+    prepared, ordinal = plan.prepared, next_ordinal(session.home)
+    protection = Protection(plan.rung, "none" if session.book is None else "curve")
     manifest = make_manifest(
-        configuration, prepared.sha256, default_seats(), next_ordinal(session.home), datetime.now(UTC)
+        plan.configuration, prepared.sha256, default_seats(), ordinal, datetime.now(UTC), protection
     )
     run = _begin(session, manifest)
     for line in prepared.left_out.lines():
@@ -150,8 +164,17 @@ def _live(
 def _begin(session: Session, manifest: RunManifest) -> RunFolder:
     run = RunFolder(session.home, RunId(manifest.run_id))
     run.write_manifest(manifest)
-    session.events.say("info", "run", run=run.run_id, seed=manifest.seed, config=manifest.config_sha256[:12])
+    session.events.say("info", "run", run=run.run_id, **_facts(manifest))
     return run
+
+
+def _facts(manifest: RunManifest) -> dict[str, str | int]:
+    return {
+        "seed": manifest.seed,
+        "config": manifest.config_sha256[:12],
+        "isolation": manifest.isolation,
+        "keys": manifest.keys,
+    }
 
 
 def _judge(session: Session, life: RunLife, limits: Limits) -> Ending:
@@ -198,6 +221,6 @@ def _closing(run: RunFolder, reason: str, sections: dict[str, dict[str, float | 
 def _clear_runtime(runtime: Path) -> None:
     """Remove the sockets that killed processes left; nobody is alive to listen on them."""
     with suppress(OSError):
-        for socket in (*runtime.glob("*.in"), *runtime.glob("*.ctl")):
+        for socket in (*runtime.glob("*.in"), *runtime.glob("*.out"), *runtime.glob("*.ctl")):
             socket.unlink(missing_ok=True)
         runtime.rmdir()

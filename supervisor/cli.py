@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "restart": "Start one actor afresh while the others run.",
     "record": "Show, check, keep, prune and export recorded runs.",
     "replay": "Prove that each actor of RUN decides the same again, byte for byte.",
+    "audit": "Prove that every input of every actor of RUN was allowed, and show who heard what from whom.",
     "topic": "Show what the actors say to each other: kinds, messages, rates.",
     "trace": "Show what led to a message and what it led to, across all actors.",
     "simulate": "Live through hours of faults in seconds, and check that nothing is lost, doubled or out of order.",

@@ -26,6 +26,17 @@ class FolderRefusedError(SupervisorError):
         super().__init__(f"{path}: {reason}; {advice}")
 
 
+class SocketsRefusedError(SupervisorError):
+    """A socket that a boxed actor is to be handed cannot be made."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, instance: str, reason: str) -> None:
+        self.instance = instance
+        self.reason = reason
+        super().__init__(f"{instance} cannot start: {reason}")
+
+
 class InputsRefusedError(SupervisorError):
     """The pictures or facts of a run do not do; `problems` holds one line for each reason."""
 

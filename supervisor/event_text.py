@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 PHRASES: Final[Mapping[str, str]] = {
-    "run": "run {run}, seed {seed}, configuration {config}",
+    "run": "run {run}, seed {seed}, configuration {config}, isolation {isolation}, keys {keys}",
     "recovering": "run {run} was interrupted; its pool-keeper finishes it first",
     "recovered": "run {run} is finished",
     "input left out": "left out: {what}",

@@ -15,6 +15,7 @@ from supervisor.stats import Scalar
 
 ROTATE_BYTES: Final = 10 * 1000 * 1000
 """A log that is longer is rotated."""
+COPY_BYTES: Final = 1 << 20
 
 
 class EventSink(Protocol):
@@ -68,9 +69,32 @@ def rotate_if_large(path: Path, limit_bytes: int = ROTATE_BYTES) -> bool:
             return False
     except FileNotFoundError:
         return False
+    _make_room(path)
+    path.replace(path.with_name(f"{path.name}.1"))
+    return True
+
+
+def copy_if_large(path: Path, limit_bytes: int = ROTATE_BYTES) -> bool:
+    """As `rotate_if_large`, for a writer in a box, which cannot open a file anew: the content moves, the file stays.
+
+    The writer appends, so the file can be emptied under it. What it writes within the microseconds between the last
+    look at the size and the emptying is lost. Raises OSError.
+    """
+    try:
+        if path.stat().st_size <= limit_bytes:
+            return False
+    except FileNotFoundError:
+        return False
+    _make_room(path)
+    with path.open("rb+") as log, path.with_name(f"{path.name}.1").open("xb") as copy:
+        while piece := log.read(COPY_BYTES):
+            copy.write(piece)
+        log.truncate(0)
+    return True
+
+
+def _make_room(path: Path) -> None:
     for number in range(KEPT_FILES - 1, 0, -1):
         older = path.with_name(f"{path.name}.{number}")
         if older.exists():
             older.replace(path.with_name(f"{path.name}.{number + 1}"))
-    path.replace(path.with_name(f"{path.name}.1"))
-    return True

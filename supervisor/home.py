@@ -16,8 +16,8 @@ from supervisor.errors import FolderRefusedError
 
 SOCKET_PATH_LIMIT: Final = 107
 """Most bytes of a socket's path: `sun_path` of unix(7) without its closing zero."""
-LONGEST_SOCKET_NAME: Final = 40
-"""Bytes kept free for a socket's file name: an instance name has at most 32, the rest is for a suffix."""
+LONGEST_SOCKET_NAME: Final = 56
+"""Bytes kept free for a socket's file name: `SENDER.RECEIVER.out` with short names, or one long name with a suffix."""
 SHORT_FOLDER: Final = Path("/tmp")  # noqa: S108 - TMPDIR may be too long for a socket; owner and mode are checked
 
 

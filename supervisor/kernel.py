@@ -6,7 +6,6 @@ knows an actor.
 
 import ctypes
 import os
-import platform
 import resource
 import signal
 from collections.abc import Collection
@@ -18,8 +17,6 @@ PR_SET_PDEATHSIG: Final = 1
 PR_GET_PDEATHSIG: Final = 2
 PR_SET_NAME: Final = 15
 PR_SET_CHILD_SUBREAPER: Final = 36
-LANDLOCK_CREATE_RULESET: Final = 444
-LANDLOCK_VERSION_FLAG: Final = 1
 ORPHAN_STATUS: Final = 71
 """Exit status of a child whose supervisor died before it could ask for its death signal."""
 
@@ -58,13 +55,6 @@ def raise_open_files_limit() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
-
-
-def landlock_version() -> int:
-    """The Landlock ABI of the kernel, 0 when it has none."""
-    if platform.system() != "Linux":
-        return 0
-    return max(0, int(_libc.syscall(LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_VERSION_FLAG)))
 
 
 def has_ended(pid: int) -> bool:

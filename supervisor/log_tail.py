@@ -46,13 +46,20 @@ class Tail:
         try:
             with path.open("rb") as file:
                 if os.fstat(file.fileno()).st_size < self._offset:
-                    self._offset = 0
+                    return self._read_emptied()
                 file.seek(self._offset)
                 data = file.read(READ_BYTES)
         except OSError:
             return b""
         self._offset += len(data)
         return data
+
+    def _read_emptied(self) -> bytes:
+        """What was not read yet of a log that was copied aside and emptied; the next reading begins anew."""
+        at, self._offset = self._offset, 0
+        with self.path.with_name(f"{self.path.name}.1").open("rb") as copy:
+            copy.seek(at)
+            return copy.read(READ_BYTES)
 
     def _read_rotated(self) -> bytes:
         before = self.path.with_name(f"{self.path.name}.1")

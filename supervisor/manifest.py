@@ -5,21 +5,33 @@ process starts. The wall clock is read once, here.
 """
 
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Literal
 
+from schemas.isolation import Rung
 from schemas.manifest import Fingerprint, RunManifest, Seat
 from supervisor.configuration import Configuration
 from supervisor.nursery import PINNED
 from supervisor.runs import name_run
 
-ISOLATION: Final = "none"
-"""What keeps the dreamer from the rest of the machine beyond types, topology and sockets."""
+
+@dataclass(frozen=True)
+class Protection:
+    """What keeps the actors of a run from each other and from the rest of the machine."""
+
+    isolation: Rung
+    keys: Literal["curve", "none"]
 
 
 def make_manifest(
-    configuration: Configuration, inputs_sha256: str, seats: tuple[Seat, ...], ordinal: int, started_at: datetime
+    configuration: Configuration,
+    inputs_sha256: str,
+    seats: tuple[Seat, ...],
+    ordinal: int,
+    started_at: datetime,
+    protection: Protection,
 ) -> RunManifest:
     """The manifest of the run with `ordinal` that begins at `started_at`."""
     moment = started_at.astimezone(UTC)
@@ -34,7 +46,8 @@ def make_manifest(
         started_at_ns=int(moment.timestamp() * 1_000_000) * 1000,
         fingerprint=take_fingerprint(),
         pinned_environment=PINNED,
-        isolation=ISOLATION,
+        isolation=protection.isolation,
+        keys=protection.keys,
     )
 
 

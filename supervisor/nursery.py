@@ -10,9 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from supervisor.zygote import MAX_ORDER_BYTES
@@ -26,6 +27,7 @@ PINNED: Final[tuple[tuple[str, str], ...]] = (
 )
 """What every actor's environment holds whatever the user's says: results may not depend on a thread count."""
 PATIENCE_S: Final = 10.0
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class Nursery:
@@ -39,21 +41,32 @@ class Nursery:
         """The zygote's process."""
         return self._zygote.pid
 
-    def fork(self, module: str, arguments: Sequence[str], folder: Path, log: Path) -> int:
-        """The id of a new process that runs `module`, a child of ours; raises OSError."""
+    def fork(
+        self, module: str, arguments: Sequence[str], folder: Path, log: Path, handed: Mapping[str, int] = NOTHING
+    ) -> int:
+        """The id of a new process that runs `module`, a child of ours; raises OSError.
+
+        It is told of the descriptors in `handed` by name.
+        """
         if self._zygote.poll() is not None:
             self.close()
             self._start()
         try:
-            return self._ask(module, arguments, folder, log)
+            return self._ask(module, arguments, folder, log, handed)
         except TimeoutError:
             self.close()
             self._start()
             raise
 
-    def _ask(self, module: str, arguments: Sequence[str], folder: Path, log: Path) -> int:
-        order = {"module": module, "arguments": list(arguments), "folder": str(folder), "log": str(log)}
-        self._socket.sendall(json.dumps(order).encode())
+    def _ask(self, module: str, arguments: Sequence[str], folder: Path, log: Path, handed: Mapping[str, int]) -> int:
+        order = {
+            "module": module,
+            "arguments": list(arguments),
+            "folder": str(folder),
+            "log": str(log),
+            "handed": list(handed),
+        }
+        socket.send_fds(self._socket, [json.dumps(order).encode()], list(handed.values()))
         answer = json.loads(self._socket.recv(MAX_ORDER_BYTES) or b'{"error": "the zygote has died"}')
         if "pid" not in answer:
             raise OSError(str(answer.get("error")))

@@ -1,9 +1,10 @@
 """How actor processes come to be, so that none outlives the supervisor.
 
 In: a seat and an epoch. Out: a process of its own session, with its output appended to ACTOR.log, a pinned
-environment, no core dumps, and SIGKILL as soon as the supervisor is gone. The kernel sends that when the thread that
-started the process ends, so processes are started from the main thread alone. There are two ways: a fork of the
-zygote, which takes milliseconds, and an exec of a fresh interpreter, which serves when there is no zygote.
+environment, no core dumps, the descriptors that are its own, and SIGKILL as soon as the supervisor is gone. The
+kernel sends that when the thread that started the process ends, so processes are started from the main thread alone.
+There are two ways: a fork of the zygote, which takes milliseconds, and an exec of a fresh interpreter, which serves
+when there is no zygote.
 """
 
 import os
@@ -15,9 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from bus.inheritance import arguments_for
 from schemas.manifest import Seat
 from schemas.roles import module_of
 from supervisor import kernel
+from supervisor.equipment import Equipment
 from supervisor.home import Home
 from supervisor.log_tail import log_file
 from supervisor.nursery import PINNED, Nursery
@@ -85,6 +88,11 @@ class RunSeats:
     home: Home
     run_id: str
     runtime: Path
+    equipment: Equipment
+
+    def module(self, seat: Seat) -> str:
+        """The module that a process of `seat` runs."""
+        return module_of(seat.role)
 
     def arguments(self, seat: Seat, epoch: int) -> list[str]:
         """All that an actor is told, beside the manifest."""
@@ -106,8 +114,11 @@ class ExecLauncher:
 
     def spawn(self, seat: Seat, epoch: int) -> ChildProcess:
         """Start the `epoch`-th process of `seat`; raises OSError when that cannot be done."""
-        command = [sys.executable, "-P", "-m", module_of(seat.role), *self.seats.arguments(seat, epoch)]
-        return start_process(command, self.seats.home.root, log_file(self.seats.home, seat.instance))
+        with self.seats.equipment.of(seat) as handed:
+            told = [*self.seats.arguments(seat, epoch), *arguments_for(handed.descriptors)]
+            command = [sys.executable, "-P", "-m", self.seats.module(seat), *told]
+            log = log_file(self.seats.home, seat.instance)
+            return start_process(command, self.seats.home.root, log, tuple(handed.descriptors.values()))
 
 
 @dataclass(frozen=True)
@@ -119,19 +130,22 @@ class ForkLauncher:
 
     def spawn(self, seat: Seat, epoch: int) -> ChildProcess:
         """Start the `epoch`-th process of `seat`; raises OSError when that cannot be done."""
-        home = self.seats.home
+        home, told = self.seats.home, self.seats.arguments(seat, epoch)
         try:
-            return ChildProcess(
-                self.nursery.fork(
-                    module_of(seat.role), self.seats.arguments(seat, epoch), home.root, log_file(home, seat.instance)
+            with self.seats.equipment.of(seat) as handed:
+                log = log_file(home, seat.instance)
+                return ChildProcess(
+                    self.nursery.fork(self.seats.module(seat), told, home.root, log, handed.descriptors)
                 )
-            )
         except OSError:
             return ExecLauncher(self.seats).spawn(seat, epoch)
 
 
-def start_process(command: list[str], folder: Path, log: Path) -> ChildProcess:
-    """Start `command` in `folder` as a group of its own that ends with us; its output is appended to `log`."""
+def start_process(command: list[str], folder: Path, log: Path, handed: tuple[int, ...] = ()) -> ChildProcess:
+    """Start `command` in `folder` as a group of its own that ends with us and inherits `handed` alone.
+
+    Its output is appended to `log`.
+    """
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         child = subprocess.Popen(
@@ -142,6 +156,7 @@ def start_process(command: list[str], folder: Path, log: Path) -> ChildProcess:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            pass_fds=handed,
             preexec_fn=partial(kernel.bind_to_parent, os.getpid()),  # noqa: PLW1509 - one thread, and no other way
         )
     finally:

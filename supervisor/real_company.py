@@ -26,11 +26,13 @@ from schemas.roles import Role, module_of
 from schemas.settings import RunSettings
 from supervisor.configuration import Configuration
 from supervisor.inputs import PreparedInputs, prepare_inputs, store_inputs
-from supervisor.manifest import make_manifest
+from supervisor.manifest import Protection, make_manifest
 from supervisor.plan import default_seats
 
 DREAMER: Final[Role] = "dreamer"
 BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
+UNPROTECTED: Final = Protection("none", "none")
+"""Nothing of a simulation is a process."""
 
 
 class PoolOnDisk:
@@ -78,7 +80,7 @@ class RealCast:
         home, inputs = Path(scratch.name), _inputs(self.configuration.settings.run)
         store_inputs(inputs, home / "inputs")
         seats = default_seats()
-        manifest = make_manifest(self.configuration, inputs.sha256, seats, 1, BEGINNING)
+        manifest = make_manifest(self.configuration, inputs.sha256, seats, 1, BEGINNING, UNPROTECTED)
         manifest = manifest.model_copy(update={"seed": seed})
         archive = PoolOnDisk(seats)
 

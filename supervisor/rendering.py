@@ -66,7 +66,7 @@ def _head(report: StatusReport) -> list[str]:
     return [
         f"run {report.run_id}, up {duration_text(report.uptime_s)}, since {report.started_at}",
         f"home {report.home}, sockets {report.runtime}",
-        f"isolation {report.isolation}, fsync {report.fsync}, memory {memory:.0f} MiB, "
+        f"isolation {report.isolation}, keys {report.keys}, fsync {report.fsync}, memory {memory:.0f} MiB, "
         f"disk {report.disk} ({report.disk_free_mib / 1024:.1f} GiB free)",
     ]
 
@@ -90,6 +90,10 @@ def _row(actor: ActorStatus) -> tuple[str, ...]:
 
 def _attention(report: StatusReport) -> list[str]:
     lines = [f"stopping: {report.stopping}"] if report.stopping else []
+    if report.isolation == "none":
+        lines.append("the dreamer runs without a box; `supervisor doctor` tells what this machine has")
+    if report.keys == "none":
+        lines.append("inboxes have no locks (--no-curve)")
     for actor in report.actors:
         lines += _troubles(actor, report.home)
     lines += [

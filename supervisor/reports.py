@@ -51,6 +51,9 @@ class StatusReport(Record):
     stopping: str | None
     """Why everything is being stopped."""
     isolation: str
+    """What keeps the dreamer from the rest of the machine, a rung of the ladder."""
+    keys: str
+    """`curve`, or `none` for a bus without locks."""
     fsync: str
     disk: str
     """ok, low or full."""

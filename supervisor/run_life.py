@@ -11,17 +11,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from bus.box.profiles import is_boxed
 from schemas.manifest import RunManifest, Seat
+from supervisor.bubblewrap import BubblewrapLauncher
 from supervisor.control import Answer, Request
 from supervisor.crash_report import CrashReport, exit_text, last_error, last_lines
 from supervisor.describing import OwnFigures, describe_actors
 from supervisor.disk import DiskState, free_mib, judge_disk, tells_of_no_space
 from supervisor.epochs import EpochBook
-from supervisor.events import rotate_if_large
+from supervisor.equipment import Equipment
+from supervisor.events import copy_if_large, rotate_if_large
 from supervisor.left_out import LeftOut
 from supervisor.log_lines import utc_text
 from supervisor.log_tail import log_file
-from supervisor.processes import ForkLauncher, RunSeats
+from supervisor.processes import ForkLauncher, Launcher, RunSeats
 from supervisor.reports import StatusReport
 from supervisor.runs import RunFigures, RunFolder
 from supervisor.session import Periodic, Session
@@ -64,11 +67,13 @@ class RunLife:
         self._is_settled = False
         self._disk = DiskState.OK
         self._free_mib = free_mib(session.home.root)
+        self.equipment = Equipment(session.runtime, manifest.seats, session.book)
+        places = RunSeats(session.home, run.run_id, session.runtime, self.equipment)
         self.supervision = Supervision(
             seats,
             Duty(
                 settings=manifest.settings.supervisor,
-                launcher=ForkLauncher(RunSeats(session.home, run.run_id, session.runtime), session.nursery),
+                launcher=self._launcher(places),
                 next_epoch=EpochBook(run).next,
                 say=session.events.say,
                 report_crash=self._report_crash,
@@ -80,6 +85,10 @@ class RunLife:
             Periodic(DISK_PERIOD_S, self._guard_disk),
             Periodic(ROTATION_PERIOD_S, self._rotate_logs),
         )
+
+    def _launcher(self, places: RunSeats) -> Launcher:
+        launcher = ForkLauncher(places, self._session.nursery)
+        return BubblewrapLauncher(places, self._manifest, launcher) if self._manifest.isolation == "bwrap" else launcher
 
     def upkeep(self, now_s: float) -> None:
         """Do what is due beside supervising."""
@@ -177,8 +186,8 @@ class RunLife:
             zygote_pid=session.nursery.pid,
             is_stopping=self.supervision.stop_reason is not None,
             received=session.received,
-            refused=session.inbox.refused,
-            last_refusal=session.inbox.last_refusal,
+            refused=0 if session.inbox is None else session.inbox.refused,
+            last_refusal=None if session.inbox is None else session.inbox.last_refusal,
         )
         return StatusReport(
             running=True,
@@ -189,6 +198,7 @@ class RunLife:
             uptime_s=round(now_s - self._began_s, 3),
             stopping=self.supervision.stop_reason,
             isolation=self._manifest.isolation,
+            keys=self._manifest.keys,
             fsync=self._manifest.settings.journal.fsync,
             disk=self._disk.value,
             disk_free_mib=round(self._free_mib, 1),
@@ -228,7 +238,10 @@ class RunLife:
     def _rotate_logs(self, _now_s: float) -> None:
         try:
             for actor in self.supervision.actors.values():
-                if actor.state == "ready" and rotate_if_large(log_file(self._session.home, actor.instance)):
+                log = log_file(self._session.home, actor.instance)
+                if is_boxed(actor.seat.role):
+                    copy_if_large(log)
+                elif actor.state == "ready" and rotate_if_large(log):
                     actor.reopen_log()
             if rotate_if_large(self._session.events.path):
                 self._session.reopen_log()

@@ -79,7 +79,7 @@ class RunFolder:
 
     def read_manifest(self) -> RunManifest:
         """The manifest; raises OSError, or pydantic.ValidationError for one of an unknown form."""
-        return RunManifest.model_validate_json(self.manifest_file.read_bytes())
+        return RunManifest.from_json(self.manifest_file.read_bytes())
 
     def write_figures(self, figures: RunFigures) -> None:
         """Replace the last figures."""

@@ -1,6 +1,6 @@
 """The supervisor process while it holds a home: its inbox, its control socket, its signals, its loop.
 
-In: a supervision to conduct. Out: nothing; it returns when the supervision has finished. One thread, one wait:
+In: a supervision to conduct. Out: nothing; it returns when the supervision has finished. One wait:
 messages, requests, signals and ended children wake it, and a tick makes sure that nothing due is late.
 """
 
@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bus.control_inbox import ControlInbox
+from bus.keys import KeyBook
+from bus.reporting import SUPERVISOR
 from supervisor import kernel
 from supervisor.console import Console
 from supervisor.control import Answer, ControlServer, Request
+from supervisor.equipment import Equipment
 from supervisor.events import EventLog
 from supervisor.home import Home
 from supervisor.log_tail import log_file
@@ -34,6 +37,7 @@ class Conducted(Protocol):
     """A supervision with what is done beside it."""
 
     supervision: Supervision
+    equipment: Equipment
 
     def answer(self, request: Request) -> Answer:
         """Answer a command."""
@@ -63,10 +67,14 @@ class Periodic:
 class Session:
     """What the supervisor process owns from the lock of its home to the end."""
 
-    def __init__(self, home: Home, runtime: Path, nursery: Nursery, is_detached: bool) -> None:
+    def __init__(
+        self, home: Home, runtime: Path, nursery: Nursery, *, is_detached: bool, has_keys: bool = True
+    ) -> None:
         self.home = home
         self.runtime = runtime
         self.nursery = nursery
+        self.book = KeyBook() if has_keys else None
+        """Keys of every instance, made for this session."""
         self.is_detached = is_detached
         self.was_killed = False
         self.received = 0
@@ -75,30 +83,44 @@ class Session:
         kernel.raise_open_files_limit()
         self.events = EventLog(log_file(home, "supervisor"))
         self._console = None if is_detached else Console(sys.stdout, self._logs(), os.environ)
-        self.inbox = ControlInbox(runtime)
+        self.inbox: ControlInbox | None = None
         self.signals = StopSignals(is_detached)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self.signals.fileno(), selectors.EVENT_READ, self.signals.drain)
-        self._selector.register(self.inbox.fileno(), selectors.EVENT_READ, lambda: None)
         self._server = ControlServer(runtime, self._answer, self._selector)
         self._sweeps = (Periodic(1.0, self._server.drop_silent), Periodic(1.0, self._clear_orphans))
 
     def conduct(self, conducted: Conducted) -> None:
         """Turn until the supervision of `conducted` has finished."""
         self._conducted = conducted
-        supervision = conducted.supervision
-        while not supervision.is_finished:
-            self._wait()
-            now_s = time.monotonic()
-            self._hear(supervision, now_s)
-            self._heed_signals(supervision, now_s)
-            supervision.turn(now_s)
-            conducted.upkeep(now_s)
-            for sweep in self._sweeps:
-                sweep.turn(now_s)
-            if self._console is not None:
-                self._console.turn(now_s, conducted.status_line)
-        self._clear_orphans(time.monotonic())
+        inbox = self._open_inbox(conducted.equipment)
+        try:
+            while not conducted.supervision.is_finished:
+                self._turn(conducted, inbox)
+            self._clear_orphans(time.monotonic())
+        finally:
+            self._selector.unregister(inbox.fileno())
+            inbox.close()
+            conducted.equipment.close()
+
+    def _open_inbox(self, equipment: Equipment) -> ControlInbox:
+        """The inbox on which the actors of one run report."""
+        callers = tuple(seat.instance for seat in equipment.boxed)
+        inbox = self.inbox = ControlInbox(self.runtime, ring=equipment.ring(SUPERVISOR), callers=callers)
+        self._selector.register(inbox.fileno(), selectors.EVENT_READ, lambda: None)
+        return inbox
+
+    def _turn(self, conducted: Conducted, inbox: ControlInbox) -> None:
+        self._wait()
+        now_s = time.monotonic()
+        self._hear(conducted.supervision, inbox, now_s)
+        self._heed_signals(conducted.supervision, now_s)
+        conducted.supervision.turn(now_s)
+        conducted.upkeep(now_s)
+        for sweep in self._sweeps:
+            sweep.turn(now_s)
+        if self._console is not None:
+            self._console.turn(now_s, conducted.status_line)
 
     def reopen_log(self) -> None:
         """Write to the file that has the name of our log now, also what libraries print when nobody watches."""
@@ -111,7 +133,6 @@ class Session:
         if self._console is not None:
             self._console.finish()
         self._server.close()
-        self.inbox.close()
         self._selector.close()
         self.signals.restore()
         self.events.close()
@@ -120,10 +141,10 @@ class Session:
         for key, _ in self._selector.select(TICK_S):
             key.data()
 
-    def _hear(self, supervision: Supervision, now_s: float) -> None:
-        messages = self.inbox.drain(0)
+    def _hear(self, supervision: Supervision, inbox: ControlInbox, now_s: float) -> None:
+        messages = inbox.drain(0)
         if supervision.has_ended_process:
-            messages += self.inbox.drain(LAST_WORDS_MS)
+            messages += inbox.drain(LAST_WORDS_MS)
         self.received += len(messages)
         supervision.receive(messages, now_s)
 

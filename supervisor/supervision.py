@@ -24,6 +24,8 @@ from supervisor.supervised import SupervisedActor
 
 EXIT_CANNOT_START: Final = 78
 """EX_CONFIG of sysexits(3): the actor cannot start, and trying again does not help."""
+EXIT_SUCCESSOR: Final = 75
+"""EX_TEMPFAIL of sysexits(3): the actor left in order, and another process is to go on from its journal."""
 LATE_GRACE_S: Final = 2.0
 """Between SIGTERM and SIGKILL for an actor that no longer answers."""
 
@@ -229,6 +231,9 @@ class Supervision:
     def _ended(self, actor: SupervisedActor, ended: Process, now_s: float) -> None:
         status = actor.clear_away(ended)
         match actor.intent:
+            case "run" if status == EXIT_SUCCESSOR:
+                actor.state, actor.start_at_s = "restarting", now_s
+                self._duty.say("debug", "succeeded", of=actor.instance, epoch=actor.epoch)
             case "run":
                 said = actor.failed.reason if actor.failed is not None else None
                 actor.reason = actor.reason or said or exit_text(status)

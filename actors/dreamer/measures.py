@@ -21,6 +21,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from numpy.fft import fft, rfft
 
 from bus.randomness import RandomSource
 
@@ -96,8 +97,8 @@ class Meter:
         means = np.add.reduce(flat, axis=1) / self._cells
         np.subtract(flat, means[:, None], out=flat)
         np.multiply(flat, self._window, out=flat)
-        spectrum = np.fft.rfft(planes, axis=2, out=self._spectrum[:count])
-        np.fft.fft(spectrum, axis=1, out=spectrum)
+        spectrum = rfft(planes, axis=2, out=self._spectrum[:count])
+        fft(spectrum, axis=1, out=spectrum)
         return means.reshape(3, layers), self._entropy_of_spectra(spectrum)
 
     def _entropy_of_spectra(self, spectrum: npt.NDArray[np.complex128]) -> float:

@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import resource
-import socket
 import sys
 import tempfile
 import time
@@ -16,30 +15,43 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from schemas.isolation import LADDER, Rung
 from supervisor.home import LONGEST_SOCKET_NAME, SOCKET_PATH_LIMIT, Home, runtime_folder
 from supervisor.options import home_option, json_option
 
 if TYPE_CHECKING:
+    from schemas.settings import SupervisorSettings
     from supervisor.checks import Finding
     from supervisor.lock import Holder
 
 PACKAGES: Final = ("actors", "bus", "schemas", "supervisor")
-SOCKET_PATIENCE_S: Final = 1.0
 REQUIREMENT: Final = re.compile(r"^([A-Za-z0-9_.-]+)\s*([^;]*)$")
 
 
 @click.command()
 @home_option
 @json_option
-def command(home: Home, as_json: bool) -> None:
+@click.option("--probe", "is_probing", is_flag=True, help="Try to break out of the dreamer's box, and show what holds.")
+@click.option("--rung", type=click.Choice(LADDER), help="With --probe: the box to try.  [default: that of `up`]")
+@click.option("--landlock-abi", type=click.IntRange(1), metavar="N", help="With --probe: use no newer Landlock than N.")
+def command(home: Home, as_json: bool, is_probing: bool, rung: Rung | None, landlock_abi: int | None) -> None:
     """Check this machine and this home, and say what is wrong.
 
-    PASS, WARN or FAIL for each check; exit code 1 when one fails. Nothing is started.
+    PASS, WARN or FAIL for each check; exit code 1 when one fails. Nothing is started. With --probe, a prisoner is put
+    into a throw-away box and tries to get out; exit code 1 when it reaches more than the size of a file. The home is
+    not touched.
 
     \b
-    Example:
+    Examples:
       supervisor doctor --home ~/dreams
+      supervisor doctor --probe
+      supervisor doctor --probe --rung seccomp-no-open --json
     """
+    if is_probing:
+        _probe(home, rung, landlock_abi, as_json)
+        return
+    if rung is not None or landlock_abi is not None:
+        raise click.UsageError("--rung and --landlock-abi go with --probe")
     findings = (*_check_installation(), *_check_machine(), *_check_home(home))
     if as_json:
         is_ok = all(finding.verdict != "FAIL" for finding in findings)
@@ -48,6 +60,22 @@ def command(home: Home, as_json: bool) -> None:
         for finding in findings:
             click.echo(f"{finding.verdict}  {finding.name}: {finding.text}")
     if any(finding.verdict == "FAIL" for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _probe(home: Home, rung: Rung | None, max_abi: int | None, as_json: bool) -> None:
+    from bus.box.ladder import choose
+    from supervisor.errors import UsageError
+
+    if platform.system() != "Linux":
+        raise UsageError(f"there is no box on {platform.system()} that could be tried; use Linux")
+    from supervisor.probe.probing import probe
+    from supervisor.probe.report import draw
+
+    settings, _ = _settings(home)
+    report = probe(rung or choose(settings.strongest_box, settings.isolation), max_abi)
+    click.echo(report.model_dump_json(indent=2) if as_json else draw(report))
+    if not report.ok:
         raise click.exceptions.Exit(1)
 
 
@@ -67,6 +95,7 @@ def _check_installation() -> "tuple[Finding, ...]":
 
 
 def _check_machine() -> "tuple[Finding, ...]":
+    from bus.box.landlock import landlock_abi
     from supervisor import checks, kernel
 
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -74,28 +103,24 @@ def _check_machine() -> "tuple[Finding, ...]":
     return (
         checks.judge_open_files(sys.maxsize if hard == resource.RLIM_INFINITY else hard),
         checks.judge_death_signal(is_linux and kernel.has_death_signal()),
-        checks.judge_landlock(kernel.landlock_version()),
+        checks.judge_landlock(landlock_abi()),
     )
 
 
 def _check_home(home: Home) -> "tuple[Finding, ...]":
-    from schemas.errors import SettingsError
+    from bus.box.ladder import offers
     from supervisor import checks
-    from supervisor.configuration import Sources, default_file, load_configuration
     from supervisor.disk import free_mib
     from supervisor.kernel import is_alive
     from supervisor.lock import find_dead_holder, find_holder
+    from supervisor.probe.ladder_finding import judge_ladder
 
-    problems: tuple[str, ...] = ()
-    try:
-        settings = load_configuration(Sources(home)).settings.supervisor
-    except SettingsError as error:
-        problems = error.problems
-        settings = load_configuration(Sources(home, config=default_file().parent)).settings.supervisor
+    settings, problems = _settings(home)
     holder, dead = find_holder(home), find_dead_holder(home)
     existing = _nearest_existing(home.root)
     return (
         checks.judge_configuration(problems),
+        judge_ladder(offers(), settings.strongest_box, settings.isolation),
         checks.judge_home(str(home.root), _writing_problem(existing)),
         checks.judge_disk_space(free_mib(existing), settings.disk_warn_mib, settings.disk_stop_mib),
         _check_pool(home),
@@ -103,6 +128,18 @@ def _check_home(home: Home) -> "tuple[Finding, ...]":
         checks.judge_lock(_pid_of(holder), _pid_of(dead), dead is not None and is_alive(dead.pid)),
         checks.judge_clock(time.time(), _newest_run_s(home)),
     )
+
+
+def _settings(home: Home) -> "tuple[SupervisorSettings, tuple[str, ...]]":
+    """The settings that `up` would use, or the defaults, and what is wrong with the home's own."""
+    from schemas.errors import SettingsError
+    from supervisor.configuration import Sources, default_file, load_configuration
+
+    try:
+        return load_configuration(Sources(home)).settings.supervisor, ()
+    except SettingsError as error:
+        configuration = load_configuration(Sources(home, config=default_file().parent))
+        return configuration.settings.supervisor, error.problems
 
 
 def _check_pool(home: Home) -> "Finding":
@@ -122,7 +159,7 @@ def _check_pool(home: Home) -> "Finding":
 
 
 def _check_runtime(home: Home, running_pid: int | None) -> "tuple[Finding, ...]":
-    from bus.endpoints import inbox_path
+    from bus.endpoints import inbox_path, is_served
     from supervisor import checks
     from supervisor.control import SOCKET_NAME
     from supervisor.errors import FolderRefusedError
@@ -134,7 +171,7 @@ def _check_runtime(home: Home, running_pid: int | None) -> "tuple[Finding, ...]"
         return (checks.judge_runtime("", 0, SOCKET_PATH_LIMIT, str(error)),)
     names = ("supervisor", *(seat.instance for seat in default_seats()))
     sockets = (folder / SOCKET_NAME, *(inbox_path(folder, name) for name in names))
-    served = [str(path) for path in sockets if _is_served(path)]
+    served = [str(path) for path in sockets if is_served(path)]
     in_the_way = [str(path) for path in sockets if os.path.lexists(path) and not path.is_socket()]
     longest = len(os.fsencode(folder)) + 1 + LONGEST_SOCKET_NAME
     with suppress(OSError):
@@ -143,13 +180,6 @@ def _check_runtime(home: Home, running_pid: int | None) -> "tuple[Finding, ...]"
         checks.judge_runtime(str(folder), longest, SOCKET_PATH_LIMIT, None),
         checks.judge_sockets(served, in_the_way, running_pid),
     )
-
-
-def _is_served(path: Path) -> bool:
-    """Whether a process listens at `path`."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(SOCKET_PATIENCE_S)
-        return probe.connect_ex(str(path)) == 0
 
 
 def _newest_run_s(home: Home) -> float | None:

@@ -37,10 +37,16 @@ class Seconds(click.FloatRange):
     metavar="N",
     help="Stop when the dreamer has applied N profiles; with --for, exit code 1 when the time is over before.",
 )
+@click.option("--no-curve", is_flag=True, help="Leave every inbox without a lock; for benchmarks, and noted as such.")
 @click.option("--report-to", type=int, hidden=True)
 @with_inputs
 def command(
-    sources: "Sources", detach: bool, seconds: float | None, until_profiles: int | None, report_to: int | None
+    sources: "Sources",
+    detach: bool,
+    seconds: float | None,
+    until_profiles: int | None,
+    no_curve: bool,
+    report_to: int | None,
 ) -> None:
     """Start the loop and show what it does, until Ctrl-C.
 
@@ -59,10 +65,10 @@ def command(
         from supervisor.detaching import start_detached
 
         raise click.exceptions.Exit(start_detached(sources.home, sys.argv[1:]))
-    raise click.exceptions.Exit(_live(sources, seconds, until_profiles, report_to))
+    raise click.exceptions.Exit(_live(sources, (seconds, until_profiles), report_to, has_keys=not no_curve))
 
 
-def _live(sources: "Sources", seconds: float | None, until_profiles: int | None, report_to: int | None) -> int:
+def _live(sources: "Sources", ends: tuple[float | None, int | None], report_to: int | None, *, has_keys: bool) -> int:
     """Live one run in this process; its exit code. What is imported here is slow, so the zygote is started first."""
     from supervisor.nursery import Nursery
 
@@ -74,7 +80,7 @@ def _live(sources: "Sources", seconds: float | None, until_profiles: int | None,
     from supervisor.run_life import Limits
 
     parent = Parent(report_to)
-    request = UpRequest(sources, Limits(seconds, until_profiles), is_detached=parent.is_waiting)
+    request = UpRequest(sources, Limits(*ends), is_detached=parent.is_waiting, has_keys=has_keys)
     try:
         ending = bring_up(
             request,

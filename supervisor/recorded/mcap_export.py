@@ -83,7 +83,7 @@ class McapFile:
 def _metadata(recording: Recording, run: RunFolder) -> dict[str, dict[str, str]]:
     """The metadata records: name to facts, all of them text."""
     facts = read_facts(run)
-    told = facts.model_dump(include={"started_at_ns", "seed", "config_sha256", "fsync", "isolation"})
+    told = facts.model_dump(include={"started_at_ns", "seed", "config_sha256", "fsync", "isolation", "keys"})
     found = {"run": {"run_id": run.run_id, **{name: str(value) for name, value in told.items() if value is not None}}}
     if facts.fingerprint is not None:
         found["fingerprint"] = facts.fingerprint

@@ -43,7 +43,7 @@ def draw_details(details: RunDetails) -> str:
         lines.append(facts.problem)
     else:
         lines.append(f"seed {facts.seed}, config {facts.config_sha256}")
-        lines.append(f"fsync {facts.fsync}, isolation {facts.isolation}")
+        lines.append(f"fsync {facts.fsync}, isolation {facts.isolation}, keys {facts.keys or 'none'}")
         lines += [f"  {name:<8} {value}" for name, value in (facts.fingerprint or {}).items()]
     for actor in details.actors:
         lines += ["", *_draw_actor(actor)]

@@ -35,6 +35,7 @@ class ManifestFacts(Record):
     config_sha256: str | None = None
     fsync: str | None = None
     isolation: str | None = None
+    keys: str | None = None
     fingerprint: dict[str, str] | None = None
     roles: dict[str, str] | None = None
     """Instance to role."""
@@ -168,6 +169,7 @@ def read_facts(run: RunFolder) -> ManifestFacts:
         config_sha256=_text(found.get("config_sha256")),
         fsync=_text(journal.get("fsync")),
         isolation=_text(found.get("isolation")),
+        keys=_text(found.get("keys")),
         fingerprint={name: _joined(value) for name, value in _table(found.get("fingerprint")).items()},
         roles={str(row.get("instance")): str(row.get("role")) for row in rows},
     )

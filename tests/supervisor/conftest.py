@@ -23,6 +23,8 @@ SETTINGS = SupervisorSettings(
     restart_window_s=60.0,
     disk_warn_mib=2048,
     disk_stop_mib=1024,
+    isolation="required",
+    strongest_box="landlock+seccomp",
 )
 STARTED = ("pool-keeper", "bias-synthesizer", "learner", "dreamer")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from supervisor.console import Console
 from supervisor.event_text import phrase_of
-from supervisor.events import EventLog, rotate_if_large
+from supervisor.events import EventLog, copy_if_large, rotate_if_large
 from supervisor.home import Home
 from supervisor.log_lines import format_line, parse_line
 from supervisor.log_tail import LogFilter, Tail, log_file, log_names, merged_history, rotated_files
@@ -121,6 +121,31 @@ def test_following_loses_nothing_when_the_log_is_rotated(tmp_path: Path) -> None
     path.write_text(line(3.0, "a", "three"))
 
     assert [found.event for found in tail.read_lines()] == ["two", "three"]
+
+
+def test_following_loses_nothing_when_the_log_of_a_boxed_actor_is_emptied_under_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    with path.open("a") as writer:
+        writer.write(line(1.0, "a", "one"))
+        writer.flush()
+        tail = Tail(path)
+        tail.read_lines()
+        writer.write(line(2.0, "a", "two"))
+        writer.flush()
+
+        assert copy_if_large(path, limit_bytes=1)
+        before = tail.read_lines()
+        writer.write(line(3.0, "a", "three"))
+
+    assert [found.event for found in before + tail.read_lines()] == ["two", "three"]
+    assert [file.name for file in rotated_files(path)] == ["a.log.1"]
+
+
+def test_a_short_log_of_a_boxed_actor_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("x")
+
+    assert not copy_if_large(tmp_path / "a.log", limit_bytes=1)
+    assert not copy_if_large(tmp_path / "b.log", limit_bytes=1)
 
 
 def test_rotation_keeps_three_files_and_the_newest_is_number_one(tmp_path: Path) -> None:

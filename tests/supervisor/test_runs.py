@@ -10,13 +10,14 @@ from supervisor.bring_up import close_silent
 from supervisor.configuration import Sources, load_configuration
 from supervisor.epochs import EpochBook
 from supervisor.home import Home
-from supervisor.manifest import make_manifest
+from supervisor.manifest import Protection, make_manifest
 from supervisor.nursery import PINNED
 from supervisor.plan import default_seats
 from supervisor.runs import RunFigures, RunFolder, list_runs, name_run, next_ordinal
 from supervisor.stats import Sections
 
 MOMENT = datetime(2030, 1, 31, 12, 0, 5, tzinfo=UTC)
+BOXED = Protection("landlock+seccomp", "curve")
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def home(tmp_path: Path) -> Home:
 
 
 def begin(home: Home, ordinal: int) -> RunFolder:
-    manifest = make_manifest(load_configuration(Sources(home)), "ab" * 32, default_seats(), ordinal, MOMENT)
+    manifest = make_manifest(load_configuration(Sources(home)), "ab" * 32, default_seats(), ordinal, MOMENT, BOXED)
     run = RunFolder(home, RunId(manifest.run_id))
     run.write_manifest(manifest)
     return run
@@ -46,7 +47,7 @@ def test_run_is_named_by_its_start_and_its_ordinal() -> None:
 def test_manifest_freezes_configuration_seats_and_machine(home: Home) -> None:
     configuration = load_configuration(Sources(home, assignments=("run.seed=9",)))
 
-    manifest = make_manifest(configuration, "ab" * 32, default_seats(), 1, MOMENT)
+    manifest = make_manifest(configuration, "ab" * 32, default_seats(), 1, MOMENT, BOXED)
 
     assert (manifest.seed, manifest.settings, manifest.config_sha256) == (
         9,

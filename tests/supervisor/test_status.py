@@ -39,6 +39,7 @@ def make_report(*actors: SupervisedActor) -> StatusReport:
         uptime_s=61.0,
         stopping=None,
         isolation="none",
+        keys="none",
         fsync="process",
         disk="low",
         disk_free_mib=1500.0,

@@ -2,20 +2,22 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import zmq
 
 from bus.codec import encode_body, payloads_of
-from bus.core import MessageRef
+from bus.core import Fired, MessageRef
 from bus.envelope import Envelope, encode_envelope
+from bus.frame import FrameKind
+from bus.journal import Journal, SegmentLimits
 from bus.recovery import ORIGIN, read_history
-from bus.step import decode_step
+from bus.step import Numbering, StepRecord, decode_step, encode_step
 from schemas.base import Message
 
 FAST = ("--set=dreamer.rate_hz=60", "--set=learner.rounds_hz=30", "--set=learner.test_per_class=8")
 SENDERS = ("bias-synthesizer", "pool-keeper", "learner", "supervisor", "dreamer", "stranger")
+FORGED_EPOCH = 900_000
 
 pytestmark = pytest.mark.system
 
@@ -28,18 +30,22 @@ def push() -> Iterator[zmq.Socket[bytes]]:
     context.destroy(linger=0)
 
 
-def dreamer_row(house) -> dict[str, object]:
-    return next(row for row in house.actors() if row["name"] == "dreamer")
+def row_of(house, name: str) -> dict[str, object]:
+    return next(row for row in house.actors() if row["name"] == name)
 
 
-def test_every_other_kind_from_every_sender_is_refused_and_counted(
+def inbox_of(house, name: str) -> str:
+    runtime = json.loads((house.home / "supervisor.lock").read_text())["runtime"]
+    return f"ipc://{runtime}/{name}.in"
+
+
+def test_every_other_kind_from_every_sender_is_refused_and_counted_even_without_keys(
     house, push: zmq.Socket[bytes], examples: dict[str, Message]
 ) -> None:
-    house.up(*FAST)
-    runtime = json.loads((house.home / "supervisor.lock").read_text())["runtime"]
-    push.connect(f"ipc://{runtime}/dreamer.in")
+    house.up(*FAST, "--no-curve")
+    push.connect(inbox_of(house, "dreamer"))
     foreign = [message for kind, message in examples.items() if kind != "BiasProfile"]
-    before = dreamer_row(house)["refused"]
+    before = row_of(house, "dreamer")["refused"]
 
     for sender in SENDERS:
         for message in foreign:
@@ -48,22 +54,34 @@ def test_every_other_kind_from_every_sender_is_refused_and_counted(
     push.send(b"no envelope at all")
 
     expected = before + len(SENDERS) * len(foreign) + 1
-    house.until(lambda: dreamer_row(house)["refused"] == expected, 20)
-    assert house.run("status").stdout.count("dreamer") >= 1
+    house.until(lambda: row_of(house, "dreamer")["refused"] == expected, 20)
+    assert house.answer("status")["keys"] == "none"
     house.stop()
     assert kinds_heard_by_the_dreamer(house) == {"BiasProfile"}
 
 
+@pytest.mark.parametrize("name", ["supervisor", "pool-keeper", "bias-synthesizer", "learner", "dreamer"])
+def test_nobody_without_a_key_of_the_run_comes_in(house, push: zmq.Socket[bytes], name: str) -> None:
+    house.up(*FAST)
+    push.connect(inbox_of(house, name))
+
+    push.send(b"whatever")
+
+    house.until(lambda: "no key" in str(row_of(house, name)["last_refusal"]), 20)
+    assert row_of(house, name)["refused"] >= 1
+
+
 def kinds_heard_by_the_dreamer(house) -> set[str]:
-    """The kinds of all messages that the dreamer's journal names as inputs."""
+    """The kinds of all messages that the dreamer's journal names as inputs, by what their sender has said."""
     kinds = set()
     for run in house.runs():
         history = read_history(house.home / "journal" / run / "dreamer")
         profiles = {item.ref: item.kind for item in house.said("bias-synthesizer", "dreamer", run)}
         for _, frame in history.steps_after(ORIGIN):
-            event = decode_step(frame).event
-            if isinstance(event, MessageRef):
-                kinds.add(profiles[event])
+            step = decode_step(frame)
+            if isinstance(step.event, MessageRef):
+                assert step.heard is not None and step.heard.kind == profiles[step.event]
+                kinds.add(profiles[step.event])
     return kinds
 
 
@@ -73,25 +91,33 @@ def test_the_dreamers_journal_names_inputs_of_one_kind(house) -> None:
     house.stop()
 
     assert kinds_heard_by_the_dreamer(house) == {"BiasProfile"}
+    audited = house.run("audit")
+    assert audited.returncode == 0, audited.stdout
 
 
-def test_a_foreign_kind_in_the_synthesizers_journal_never_reaches_the_core(
-    house, tmp_path: Path, examples: dict[str, Message]
+def test_a_foreign_kind_in_the_synthesizers_journal_never_reaches_the_dreamer_and_is_named(
+    house, examples: dict[str, Message]
 ) -> None:
-    from bus.core import Fired
-    from bus.frame import FrameKind
-    from bus.journal import Journal, SegmentLimits
-    from bus.step import Numbering, StepRecord, encode_step
-
     house.up(*FAST)
     house.until(lambda: house.figure("bias.profiles") >= 1)
-    folder = house.home / "journal" / house.runs()[-1] / "bias-synthesizer"
-    forged = Journal(folder, {}, 900_000, "process", SegmentLimits(1 << 30, 1 << 60))
+    run = house.runs()[-1]
+    forged = Journal(
+        house.home / "journal" / run / "bias-synthesizer", {}, FORGED_EPOCH, "process", SegmentLimits(1 << 30, 1 << 60)
+    )
     forged.begin_segment(1, 0)
-    numbering = Numbering(900_000)
-    out = numbering.outgoing("dreamer", examples["FeedbackStored"])
+    out = Numbering(FORGED_EPOCH).outgoing("dreamer", examples["FeedbackStored"])
     forged.add(FrameKind.STEP, 1, 1, encode_step(StepRecord(Fired("x"), bytes(8), (out,), None))[0])
     forged.flush()
     forged.close()
+    applied = house.figure("bias.applied_by_dreamer")
 
-    house.until(lambda: "FeedbackStored" in str(dreamer_row(house)["last_refusal"]), 20)
+    house.until(lambda: house.figure("bias.applied_by_dreamer") >= applied + 2)
+
+    house.stop()
+    heard = [
+        decode_step(frame) for _, frame in read_history(house.home / "journal" / run / "dreamer").steps_after(ORIGIN)
+    ]
+    assert {step.heard.kind for step in heard if step.heard is not None} == {"BiasProfile"}
+    audited = house.run("audit")
+    assert audited.returncode == 1
+    assert f"e{FORGED_EPOCH}-s000000000001.seg" in audited.stdout

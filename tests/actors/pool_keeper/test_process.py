@@ -31,6 +31,7 @@ def start_in(home: Path, threshold: float | str) -> ActorStart:
         fingerprint=Fingerprint(cpu="", machine="", python="", numpy="", simd=(), blas="", oneiros=""),
         pinned_environment=(),
         isolation="none",
+        keys="none",
     )
     return ActorStart(home, manifest, seat)
 

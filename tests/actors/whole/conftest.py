@@ -55,6 +55,7 @@ def the_loop(home: Path, wrap: Callable[[Actor], Actor] = lambda actor: actor) -
         fingerprint=Fingerprint(cpu="", machine="", python="", numpy="", simd=(), blas="", oneiros=""),
         pinned_environment=(),
         isolation="none",
+        keys="none",
     )
     (home / "inputs").mkdir(parents=True, exist_ok=True)
     (home / "inputs" / f"{manifest.inputs_sha256}.msgpack").write_bytes(inputs().to_bytes())

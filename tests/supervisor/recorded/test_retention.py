@@ -12,7 +12,7 @@ from schemas.ids import RunId
 from supervisor.cli import run_cli
 from supervisor.configuration import Sources, load_configuration
 from supervisor.home import Home
-from supervisor.manifest import make_manifest
+from supervisor.manifest import Protection, make_manifest
 from supervisor.plan import default_seats
 from supervisor.recorded.recordings import list_recordings, read_pruned
 from supervisor.recorded.retention import DAY_S, PrunedLine, Retention, pin, prune, unpin
@@ -20,6 +20,7 @@ from supervisor.runs import RunFigures, RunFolder
 from tests.recorded_run import Loop, Writer, flip, recorded_loop
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+BOXED = Protection("landlock+seccomp", "curve")
 NOW_S = MOMENT.timestamp() + 100 * DAY_S
 
 
@@ -38,7 +39,7 @@ def dream(examples: dict[str, object]) -> DreamEntry:
 
 
 def begin(home: Home, ordinal: int = 1) -> RunFolder:
-    manifest = make_manifest(load_configuration(Sources(home)), "ab" * 32, default_seats(), ordinal, MOMENT)
+    manifest = make_manifest(load_configuration(Sources(home)), "ab" * 32, default_seats(), ordinal, MOMENT, BOXED)
     run = RunFolder(home, RunId(manifest.run_id))
     run.write_manifest(manifest)
     return run
