@@ -3,6 +3,7 @@
 In: nothing. Out: one JSON object with medians of alternating runs and their ratios. Run: `make bench BENCH=messaging`.
 Exit code 1 when a target is missed. The anchors are pyzmq as its users write it (send, recv_multipart) and
 `multiprocessing.Queue`, both with ready-made bytes: nothing typed, nothing checked, nothing on disk.
+`curve_to_plain` hides what a lock costs where messages are read from the journal, as tensors are: see `BENCH=locking`.
 """
 
 import json
@@ -11,6 +12,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -23,11 +25,13 @@ from bus.actor_log import ActorLog
 from bus.core import Actor, Fired, Input, Outcome, Received, Send, SetTimer, Started
 from bus.intake import Intake
 from bus.journal import Journal, SegmentLimits
+from bus.keys import KeyBook
 from bus.link import Inbox, Outlet, make_context
 from bus.loop import ActorLoop
 from bus.randomness import RandomSource
 from bus.recovery import read_history
 from bus.refusals import Refusals
+from bus.topology import peers_of
 from schemas.base import Message
 from schemas.dreams import DreamEntry
 from schemas.ids import derived_id
@@ -39,10 +43,12 @@ SEATS = tuple(
     Seat(instance=role, role=role)  # type: ignore[arg-type] - names of roles
     for role in ("dreamer", "pool-keeper", "learner")
 )
+PEERS = ("supervisor", *(seat.instance for seat in SEATS))
 ROUNDS = 5
 SMALL_COUNT, TENSOR_COUNT, TRIPS = 100_000, 1_000, 5_000
 BURST = 64
 PAIR = ("learner", "pool-keeper")
+Locks = KeyBook | None  # the keys of all, made before the processes are; None for a bus without locks
 
 
 def small(number: int) -> PoolStats:
@@ -152,8 +158,9 @@ class Pinger(Source):
         return outcome
 
 
-def make_loop(home: Path, runtime: Path, instance: str, core: object, peer: str) -> ActorLoop:
+def make_loop(home: Path, runtime: Path, instance: str, core: object, locks: Locks) -> ActorLoop:
     """The loop of a real actor around `core`."""
+    ring = None if locks is None else locks.ring(instance, SEATS)
     seat = next(seat for seat in SEATS if seat.instance == instance)
     context = make_context()
     refusals = Refusals(home / "refusals", instance)
@@ -164,8 +171,8 @@ def make_loop(home: Path, runtime: Path, instance: str, core: object, peer: str)
         home=home,
         epoch=1,
         build=lambda: Actor(core, RandomSource(1, 1, instance)),  # type: ignore[arg-type] - has the shape of a core
-        inbox=Inbox(context, runtime, instance),
-        outlet=Outlet(context, runtime, [peer, "supervisor"]),
+        inbox=Inbox(context, runtime, instance, ring=ring),
+        outlet=Outlet(context, runtime, [other for other in peers_of(seat.role) if other in PEERS], ring=ring),
         intake=Intake(seat, SEATS, home / "journal", refusals, ActorLog(instance)),
         journal=Journal(history.folder, {}, 1, "process", SegmentLimits(1 << 26, 1 << 62)),
         refusals=refusals,
@@ -175,10 +182,10 @@ def make_loop(home: Path, runtime: Path, instance: str, core: object, peer: str)
     return loop
 
 
-def be_sink(home: Path, runtime: Path, roles: tuple[str, str], count: int, pipe: Connection) -> None:
+def be_sink(home: Path, runtime: Path, role: str, count: int, locks: Locks, pipe: Connection) -> None:
     """The receiving process: reports messages a second, from the first to the last."""
     sink = Sink()
-    loop = make_loop(home, runtime, roles[1], sink, roles[0])
+    loop = make_loop(home, runtime, role, sink, locks)
     pipe.send("ready")
     began = 0.0
     while sink.seen < count:
@@ -189,9 +196,9 @@ def be_sink(home: Path, runtime: Path, roles: tuple[str, str], count: int, pipe:
     pipe.send(((count - first) / (time.perf_counter() - began), loop.intake.recovered))
 
 
-def be_source(home: Path, runtime: Path, roles: tuple[str, str], source: Source, pipe: Connection) -> None:
+def be_source(home: Path, runtime: Path, role: str, source: Source, locks: Locks, pipe: Connection) -> None:
     """The sending process; it stays until the other side is done."""
-    loop = make_loop(home, runtime, roles[0], source, roles[1])
+    loop = make_loop(home, runtime, role, source, locks)
     began = time.perf_counter()
     while not pipe.poll(0):
         loop.inbox.wait(loop.patience_ms())
@@ -201,36 +208,36 @@ def be_source(home: Path, runtime: Path, roles: tuple[str, str], source: Source,
     pipe.send(time.perf_counter() - began)
 
 
-def one_way(roles: tuple[str, str], count: int, make: Callable[[int], Message], burst: int) -> tuple[float, int]:
-    """Messages a second of the whole path, and how many came by way of the journal."""
+def one_way(sender: str, source: Source, locks: Locks) -> tuple[float, float]:
+    """Messages a second of the whole path, and the share of them that came by way of the journal."""
     home, runtime = Path(tempfile.mkdtemp(dir=Path.cwd(), prefix=".bench-")), Path(tempfile.mkdtemp(prefix="one-"))
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe()
     stop, stopped = fork.Pipe()
-    sink = fork.Process(target=be_sink, args=(home, runtime, roles, count, there))
+    sink = fork.Process(target=be_sink, args=(home, runtime, source.to, source.count, locks, there))
     sink.start()
     here.recv()
-    source = fork.Process(target=be_source, args=(home, runtime, roles, Source(count, burst, make, roles[1]), stopped))
-    source.start()
+    process = fork.Process(target=be_source, args=(home, runtime, sender, source, locks, stopped))
+    process.start()
     rate, recovered = here.recv()
     stop.send("done")
-    for process in (sink, source):
-        process.join()
+    for each in (sink, process):
+        each.join()
     shutil.rmtree(home)
     shutil.rmtree(runtime)
-    return rate, recovered
+    return rate, recovered / source.count
 
 
-def round_trip() -> float:
+def round_trip(locks: Locks) -> float:
     """Seconds of one request and its answer, both journalled."""
     home, runtime = Path(tempfile.mkdtemp(dir=Path.cwd(), prefix=".bench-")), Path(tempfile.mkdtemp(prefix="one-"))
     fork = multiprocessing.get_context("fork")
     here, there = fork.Pipe()
-    sink = fork.Process(target=be_sink, args=(home, runtime, PAIR, TRIPS + 1, there))
+    sink = fork.Process(target=be_sink, args=(home, runtime, PAIR[1], TRIPS + 1, locks, there))
     sink.start()
     here.recv()
     _, pipe = fork.Pipe()
-    source = fork.Process(target=be_source, args=(home, runtime, PAIR, Pinger(TRIPS, 1, small), pipe))
+    source = fork.Process(target=be_source, args=(home, runtime, PAIR[0], Pinger(TRIPS, 1, small), locks, pipe))
     source.start()
     rate, _ = here.recv()
     for process in (sink, source):
@@ -340,28 +347,30 @@ def raw_round_trip() -> float:
 
 def measure() -> dict[str, float]:
     """Medians of alternating runs, by name."""
-    dream = tensor_dream()
-    names = ("small", "raw_small", "queue_small", "tensor", "raw_tensor", "trip", "raw_trip", "by_journal")
-    figures: dict[str, list[float]] = {name: [] for name in names}
+    dream, book = tensor_dream(), KeyBook()
+    for seat in SEATS:
+        book.ring(seat.instance, SEATS)
+    figures: dict[str, list[float]] = defaultdict(list)
     for _ in range(ROUNDS):
         figures["raw_small"].append(raw(SMALL_COUNT, b"x" * 200))
         figures["queue_small"].append(queue(SMALL_COUNT, b"x" * 200))
-        rate, by_journal = one_way(("pool-keeper", "learner"), SMALL_COUNT, small, BURST)
-        figures["small"].append(rate)
-        figures["by_journal"].append(by_journal / SMALL_COUNT)
         figures["raw_tensor"].append(raw(TENSOR_COUNT, bytes(393_216)))
-        figures["tensor"].append(one_way(("dreamer", "pool-keeper"), TENSOR_COUNT, lambda _: dream, 1)[0])
         figures["raw_trip"].append(raw_round_trip())
-        figures["trip"].append(round_trip())
+        for end, locks in (("", None), ("_locked", book)):
+            rate, share = one_way("pool-keeper", Source(SMALL_COUNT, BURST, small, "learner"), locks)
+            figures["small" + end].append(rate)
+            figures["by_journal" + end].append(share)
+            rate, _ = one_way("dreamer", Source(TENSOR_COUNT, 1, lambda _: dream, "pool-keeper"), locks)
+            figures["tensor" + end].append(rate)
+            figures["trip" + end].append(round_trip(locks))
     return {name: statistics.median(values) for name, values in figures.items()}
 
 
 def main() -> int:
     """Print one JSON object; 1 when a target is missed."""
     median = measure()
-    small_ratio = round(median["small"] / median["raw_small"], 3)
-    tensor_ratio = round(median["tensor"] / median["raw_tensor"], 3)
-    trip_ratio = round(median["trip"] / median["raw_trip"], 3)
+    names = ("small", "tensor", "trip")
+    small_ratio, tensor_ratio, trip_ratio = (round(median[name] / median[f"raw_{name}"], 3) for name in names)
     targets = {
         "small_ratio_to_raw": {"figure": small_ratio, "at_least": 0.25, "ok": small_ratio >= 0.25},
         "tensor_ratio_to_raw": {"figure": tensor_ratio, "at_least": 0.5, "ok": tensor_ratio >= 0.5},
@@ -377,6 +386,10 @@ def main() -> int:
         "raw_tensor_per_s": round(median["raw_tensor"]),
         "round_trip_us": round(median["trip"] * 1e6, 1),
         "raw_round_trip_us": round(median["raw_trip"] * 1e6, 1),
+        "small_share_by_journal_with_curve": round(median["by_journal_locked"], 3),
+        "round_trip_us_with_curve": round(median["trip_locked"] * 1e6, 1),
+        **{f"{n}_per_s_with_curve": round(median[f"{n}_locked"]) for n in ("small", "tensor")},
+        **{f"{n}_curve_to_plain": round(median[f"{n}_locked"] / median[n], 3) for n in names},
     }
     print(json.dumps({**figures, "targets": targets}, indent=1))
     return int(not all(target["ok"] for target in targets.values()))
