@@ -132,9 +132,7 @@ class Post:
 
     def tell_failure(self, reason: str) -> None:
         """Tell the supervisor why this process never came to its loop."""
-        report = Failed(
-            instance=self.instance, epoch=self.epoch, step=0, input_reference="start", reason=reason[:2000]
-        )
+        report = Failed(instance=self.instance, epoch=self.epoch, step=0, input_reference="start", reason=reason[:2000])
         tell(self.outlet(), self.instance, self.epoch, report)
         self.outlet().close(FAREWELL_MS)
         self._context.destroy(linger=0)

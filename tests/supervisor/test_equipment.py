@@ -95,7 +95,7 @@ def test_a_socket_that_is_served_by_another_is_refused_with_the_name_of_the_acto
         other.bind(str(runtime / "dreamer.supervisor.out"))
         other.listen()
 
-        with pytest.raises(SocketsRefusedError, match="dreamer cannot start: .*dreamer.supervisor.out"):
+        with pytest.raises(SocketsRefusedError, match=r"dreamer cannot start: .*dreamer.supervisor.out"):
             Equipment(runtime, SEATS, KeyBook())
 
     assert not (runtime / "dreamer.in").exists()
