@@ -1,28 +1,33 @@
 """The pool in memory: one numpy column per quantity that ranking needs, in the order in which dreams were stored.
 
-In: signatures, one by one as dreams arrive or all at once at start. Out: float64 and int64 views, exact means, the
-rows in order of their ids. Rows are only added; `truncate` takes back what was not committed. It never holds a
-tensor.
+In: signatures, one by one as dreams arrive or all at once at start. Out: the columns, exact means, and the order of
+equals. Rows are only added; `truncate` takes back what was not committed. It never holds a tensor. Colours and measures
+are kept in float64 as they came, ids, lineage roots and tensor hashes as numbers of 128 bits (of a SHA-256 the first
+half), lineages and tensors also as the first row that has them.
 """
 
 import math
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, get_args
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 
+from actors.pool_keeper.errors import PoolDamagedError
+from actors.pool_keeper.identities import Identities, Keys, Rows, grown
 from schemas.dreams import Source
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Texts = npt.NDArray[np.bytes_]
 
 SOURCES: Final[tuple[Source, ...]] = get_args(Source)
 _SOURCE_CODES: Final = {source: code for code, source in enumerate(SOURCES)}
 FIRST_CAPACITY: Final = 1024
-ID_BYTES: Final = 36
-"""A UUID as text; lower-case hexadecimal sorts as its value does."""
+_KINDS: Final = {
+    "red": np.float64, "green": np.float64, "blue": np.float64, "coherence": np.float64, "entropy": np.float64,
+    "ts": np.int64, "sequence": np.int64, "source": np.int8,
+}  # fmt: skip
 
 
 class Signature(NamedTuple):
@@ -41,6 +46,10 @@ class Signature(NamedTuple):
     lineage_root: str
     sha256: bytes
     blob_bytes: int
+
+
+PlainSignature = tuple[int, str, int, float, float, float, float, float, Source, str, bytes, int]
+"""The same without names."""
 
 
 class ExactSum:
@@ -72,136 +81,158 @@ class Columns:
     def __init__(self) -> None:
         self.count = 0
         self.blob_bytes = 0
+        """Size of all tensors."""
+        self.retreats = 0
+        """How often rows were taken back; what is derived from rows holds while it stays."""
         self._capacity = 0
-        self._floats: Floats = np.empty((6, 0), dtype=np.float64)
-        self._integers: Integers = np.empty((6, 0), dtype=np.int64)
-        self._ids: Texts = np.empty(0, dtype=f"S{ID_BYTES}")
-        self._root_codes: dict[str, int] = {}
-        self._tensor_codes: dict[bytes, int] = {}
-        self._order: Integers
-        self._summed: int
-        self._coherence_sum: ExactSum
-        self._entropy_sum: ExactSum
-        self._forget_derived()
+        self._columns: dict[str, npt.NDArray[Any]] = {name: np.empty(0, kind) for name, kind in _KINDS.items()}
+        self._ids: Keys = np.empty((0, 2), dtype=np.uint64)
+        self._roots = Identities()
+        self._tensors = Identities()
+        self._summed = 0
+        self._coherence_sum = ExactSum()
+        self._entropy_sum = ExactSum()
 
-    def extend(self, signatures: Iterable[Signature]) -> None:
-        """Add rows in the given order."""
+    def reserve(self, count: int) -> None:
+        """Make room for `count` rows in all."""
+        if count <= self._capacity:
+            return
+        self._capacity = max(FIRST_CAPACITY, self._capacity * 2, count)
+        self._columns = {name: grown(column, self._capacity, self.count) for name, column in self._columns.items()}
+        self._ids = grown(self._ids, self._capacity, self.count)
+        self._roots.reserve(self._capacity)
+        self._tensors.reserve(self._capacity)
+
+    def extend(self, signatures: Iterable[Signature | PlainSignature]) -> None:
+        """Add rows in the given order. Raises PoolDamagedError for an id that is no UUID and a hash of other length."""
         rows = list(signatures)
         if not rows:
             return
-        self._reserve(self.count + len(rows))
+        sequence, ids, ts, red, green, blue, coherence, entropy, source, root, sha256, size = zip(*rows, strict=True)
+        keys, roots, tensors = _uuid_keys(ids), _uuid_keys(root), _hash_keys(sha256)
+        self.reserve(self.count + len(rows))
         here = slice(self.count, self.count + len(rows))
-        whole = list(zip(*rows, strict=True))
-        red, green, blue = (np.array(whole[i], dtype=np.float64) for i in (3, 4, 5))
-        norm = np.sqrt(red * red + green * green + blue * blue)
-        self._floats[:, here] = red, green, blue, norm, whole[6], whole[7]
-        sources = [_SOURCE_CODES[source] for source in whole[8]]
-        roots = [self._root_codes.setdefault(root, len(self._root_codes)) for root in whole[9]]
-        tensors = [self._tensor_codes.setdefault(sha256, len(self._tensor_codes)) for sha256 in whole[10]]
-        self._integers[:, here] = whole[0], whole[2], sources, roots, tensors, whole[11]
-        self._ids[here] = np.array(whole[1], dtype=f"S{ID_BYTES}")
-        self.blob_bytes += sum(whole[11])
+        codes = [_SOURCE_CODES[name] for name in source]
+        values = (red, green, blue, coherence, entropy, ts, sequence, codes)
+        for column, value in zip(self._columns.values(), values, strict=True):
+            column[here] = value
+        self._ids[here] = keys
+        self._roots.extend(roots)
+        self._tensors.extend(tensors)
+        self.blob_bytes += sum(size)
         self.count += len(rows)
 
-    def truncate(self, count: int) -> None:
-        """Take back every row from `count` on."""
+    def truncate(self, count: int, blob_bytes: int) -> None:
+        """Take back every row from `count` on; the tensors of those that stay have `blob_bytes`."""
+        self.blob_bytes = blob_bytes
         if count == self.count:
             return
-        self.blob_bytes -= int(self._integers[5, count : self.count].sum())
+        self._roots.truncate(count)
+        self._tensors.truncate(count)
         self.count = count
-        self._forget_derived()
+        self.retreats += 1
+        self._summed = 0
+        self._coherence_sum = ExactSum()
+        self._entropy_sum = ExactSum()
 
     @property
     def red(self) -> Floats:
         """Mean red, [0, 1]."""
-        return self._floats[0, : self.count]
+        return self._columns["red"][: self.count]
 
     @property
     def green(self) -> Floats:
         """Mean green, [0, 1]."""
-        return self._floats[1, : self.count]
+        return self._columns["green"][: self.count]
 
     @property
     def blue(self) -> Floats:
         """Mean blue, [0, 1]."""
-        return self._floats[2, : self.count]
-
-    @property
-    def norm(self) -> Floats:
-        """Euclidean length of the signature."""
-        return self._floats[3, : self.count]
+        return self._columns["blue"][: self.count]
 
     @property
     def coherence(self) -> Floats:
         """Coherence, [0, 1]."""
-        return self._floats[4, : self.count]
+        return self._columns["coherence"][: self.count]
 
     @property
     def entropy(self) -> Floats:
         """Spectral entropy, [0, 1]."""
-        return self._floats[5, : self.count]
+        return self._columns["entropy"][: self.count]
 
     @property
     def sequence(self) -> Integers:
         """Number of the dream in the pool, ascending."""
-        return self._integers[0, : self.count]
+        return self._columns["sequence"][: self.count]
 
     @property
     def ts(self) -> Integers:
         """Time of the dream, nanoseconds since the Unix epoch."""
-        return self._integers[1, : self.count]
+        return self._columns["ts"][: self.count]
 
     @property
-    def source(self) -> Integers:
+    def source(self) -> npt.NDArray[np.int8]:
         """Index into `SOURCES`."""
-        return self._integers[2, : self.count]
+        return self._columns["source"][: self.count]
 
     @property
-    def root(self) -> Integers:
-        """Equal numbers mean one lineage root; the numbers themselves mean nothing."""
-        return self._integers[3, : self.count]
+    def root(self) -> Rows:
+        """The first row of the same lineage root."""
+        return self._roots.numbers
 
     @property
-    def tensor(self) -> Integers:
-        """Equal numbers mean one tensor hash; the numbers themselves mean nothing."""
-        return self._integers[4, : self.count]
+    def lineages(self) -> int:
+        """How many lineage roots there are."""
+        return self._roots.distinct
 
     @property
-    def ids(self) -> Texts:
-        """Ids as ASCII bytes."""
+    def root_keys(self) -> Keys:
+        """Ids of the lineage roots, shape [n, 2]."""
+        return self._roots.keys
+
+    @property
+    def tensor(self) -> Rows:
+        """The first row of the same tensor hash."""
+        return self._tensors.numbers
+
+    @property
+    def ids(self) -> Keys:
+        """Ids, shape [n, 2]: high and low half; they sort as the texts do."""
         return self._ids[: self.count]
 
-    def identities(self) -> tuple[tuple[Integers, int], tuple[Integers, int]]:
-        """What two dreams must not share in an answer without duplicates: (`root`, bound) and (`tensor`, bound), where
-        every number is below its bound.
-        """
-        return (self.root, len(self._root_codes)), (self.tensor, len(self._tensor_codes))
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the rows take, without spare capacity."""
+        row = sum(column.itemsize for column in self._columns.values()) + 2 * self._ids.itemsize
+        return self.count * row + self._roots.size_bytes + self._tensors.size_bytes
 
     @property
     def last_sequence(self) -> int:
         """The pool sequence: number of the last stored dream, 0 for an empty pool."""
-        return int(self._integers[0, self.count - 1]) if self.count else 0
+        return int(self._columns["sequence"][self.count - 1]) if self.count else 0
+
+    def id_of(self, row: int) -> str:
+        """The id of the dream in `row`."""
+        high, low = self._ids[row].tolist()
+        return str(UUID(int=high << 64 | low))
 
     def row_of(self, sequence: int) -> int:
         """The row of a stored `sequence`."""
         return int(np.searchsorted(self.sequence, sequence))
 
-    def id_order(self) -> Integers:
-        """All rows in ascending order of their ids; new rows are merged into the order of the last call."""
-        done = len(self._order)
-        if done < self.count:
-            fresh = np.argsort(self.ids[done:], kind="stable").astype(np.int64) + done
-            places = np.searchsorted(self.ids[self._order], self.ids[fresh]) if done else np.zeros(len(fresh), np.int64)
-            self._order = np.insert(self._order, places, fresh)
-        return self._order
+    def order(self, rows: Integers, scores: Floats) -> Integers:
+        """Places of `rows`, best first: higher score, then newer, then lower id (design, 5.5)."""
+        ids = self._ids[rows]
+        return np.lexsort((ids[:, 1], ids[:, 0], -self.ts[rows], -scores)).astype(np.int64, copy=False)
 
     def means(self) -> tuple[float, float]:
         """Mean coherence and mean spectral entropy, each from an exact sum; 0 for an empty pool."""
         if not self.count:
             return 0.0, 0.0
-        for row in range(self._summed, self.count):
-            self._coherence_sum.add(float(self._floats[4, row]))
-            self._entropy_sum.add(float(self._floats[5, row]))
+        for coherence in self.coherence[self._summed :].tolist():
+            self._coherence_sum.add(coherence)
+        for entropy in self.entropy[self._summed :].tolist():
+            self._entropy_sum.add(entropy)
         self._summed = self.count
         return self._coherence_sum.total / self.count, self._entropy_sum.total / self.count
 
@@ -210,23 +241,19 @@ class Columns:
         counts = np.bincount(self.source, minlength=len(SOURCES))
         return {source: int(count) for source, count in zip(SOURCES, counts, strict=True)}
 
-    def _forget_derived(self) -> None:
-        self._order = np.empty(0, dtype=np.int64)
-        self._summed = 0
-        self._coherence_sum = ExactSum()
-        self._entropy_sum = ExactSum()
 
-    def _reserve(self, count: int) -> None:
-        if count <= self._capacity:
-            return
-        capacity = max(FIRST_CAPACITY, self._capacity * 2, count)
-        self._floats = _grown(self._floats, capacity, self.count)
-        self._integers = _grown(self._integers, capacity, self.count)
-        self._ids = _grown(self._ids, capacity, self.count)
-        self._capacity = capacity
+def _uuid_keys(texts: tuple[str, ...]) -> Keys:
+    try:
+        whole = bytes.fromhex("".join(texts).replace("-", ""))
+    except ValueError as error:
+        raise PoolDamagedError("an id or a lineage root is not a UUID") from error
+    if len(whole) != 16 * len(texts):
+        raise PoolDamagedError("an id or a lineage root is not a UUID")
+    return np.frombuffer(whole, dtype=">u8").reshape(-1, 2).astype(np.uint64)
 
 
-def _grown(old: npt.NDArray[Any], capacity: int, count: int) -> npt.NDArray[Any]:
-    new = np.zeros((*old.shape[:-1], capacity), dtype=old.dtype)
-    new[..., :count] = old[..., :count]
-    return new
+def _hash_keys(hashes: tuple[bytes, ...]) -> Keys:
+    whole = b"".join(hashes)
+    if len(whole) != 32 * len(hashes):
+        raise PoolDamagedError("a tensor hash does not have 32 bytes")
+    return np.frombuffer(whole, dtype=">u8").reshape(-1, 4)[:, :2].astype(np.uint64)

@@ -1,27 +1,23 @@
 """Places of an answer that are drawn instead of ranked, so that every dream can get feedback (design, 5.5).
 
-In: the rows that passed the filters, the rows already ranked, and a key (query seed, pool sequence). Out: drawn rows
-with their propensity, the exact probability that the row is in the answer. With duplicates allowed each remaining
-dream is equally likely. Without, dreams that share a lineage root or a tensor with a ranked one are out, dreams of
-one tensor count as the one with the lowest id, each remaining lineage is equally likely, and then each dream within
-it. The draw runs over rows in order of their ids, so it does not depend on the order in which dreams were stored. It
-draws from nothing but the key.
+In: the rows already ranked, the filters, and a key (query seed, pool sequence). Out: drawn rows with their propensity,
+the exact probability that the row is in the answer. With duplicates allowed each remaining dream that passes the
+filters is equally likely. Without, dreams that share a lineage root or a tensor with a ranked one are out, of dreams
+of one tensor all but the one with the lowest id are out, each remaining lineage is equally likely, and then each dream
+within it. The draw runs over lists in the order of ids, so that it does not depend on the order in which dreams were
+stored. It draws from nothing but the key.
+
+The lists of the last filters are kept and continued, so that asking again costs only what is new.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from actors.pool_keeper.columns import Columns, Integers
-
-
-class Rest(NamedTuple):
-    """What can be drawn from."""
-
-    eligible: Integers
-    ranked: Integers
-    allow_duplicates: bool
+from actors.pool_keeper.filtering import Filters
+from actors.pool_keeper.identities import Keys, Rows
+from schemas.retrieval import RetrievalQuery
 
 
 class Drawn(NamedTuple):
@@ -41,53 +37,184 @@ class Lots:
         """A number in [0, bound), uniform to within bound / 2^64."""
         return (int(self._bits.random_raw()) * bound) >> 64
 
-    def distinct(self, bound: int, count: int) -> list[int]:
-        """`count` different numbers in [0, bound), each set equally likely (Fisher and Yates)."""
-        moved: dict[int, int] = {}
-        drawn: list[int] = []
-        for i in range(count):
-            j = i + self.below(bound - i)
-            drawn.append(moved.get(j, j))
-            moved[j] = moved.get(i, i)
+    def distinct(self, rows: Rows, out: set[int], count: int) -> list[int]:
+        """`count` different rows of `rows`, none of `out`, each set equally likely. There must be so many."""
+        drawn: dict[int, None] = {}
+        while len(drawn) < count:
+            row = int(rows[self.below(len(rows))])
+            if row not in out:
+                drawn[row] = None
+        return list(drawn)
+
+
+class Explorer:
+    """Draws from one pool."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._passing = Passing(columns, Filters(None, None))
+        self._lineages = Lineages(columns, Filters(None, None))
+
+    def explore(self, query: RetrievalQuery, ranked: list[int], count: int) -> list[Drawn]:
+        """Up to `count` rows beside `ranked`, fewer when there are no more."""
+        if not count or not self._columns.count:
+            return []
+        lots = Lots(query.seed, self._columns.last_sequence)
+        filters = Filters.of(query)
+        if query.allow_duplicates:
+            if not self._passing.serves(filters):
+                self._passing = Passing(self._columns, filters)
+            return self._passing.draw(lots, ranked, count)
+        if not self._lineages.serves(filters):
+            self._lineages = Lineages(self._columns, filters)
+        return self._lineages.draw(lots, ranked, count)
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the lists take."""
+        return self._passing.size_bytes + self._lineages.size_bytes
+
+
+class _List:
+    """Rows that pass some filters, or what follows from them, in the order of their keys; it grows with the pool."""
+
+    def __init__(self, columns: Columns, filters: Filters) -> None:
+        self._columns = columns
+        self._filters = filters
+        self._retreats = columns.retreats
+        self._seen = 0
+        self._listed: Rows = np.empty(0, dtype=np.int32)
+
+    def serves(self, filters: Filters) -> bool:
+        """Whether this is the list of `filters`, with nothing in it that was taken back."""
+        return self._filters == filters and self._retreats == self._columns.retreats
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory taken."""
+        return self._listed.nbytes
+
+    def _merge(self, rows: Integers | Rows, keys: Keys) -> None:
+        """Put `rows` where their `keys` belong."""
+        if not len(rows):
+            return
+        rows = rows[np.lexsort(keys[rows].T[::-1])]
+        self._listed = np.insert(self._listed, _places(keys, self._listed, rows), rows)
+
+    def _fresh(self) -> Integers:
+        """Rows that were not seen before."""
+        start, self._seen = self._seen, self._columns.count
+        return np.arange(start, self._seen, dtype=np.int64)
+
+
+class Passing(_List):
+    """The rows that pass."""
+
+    def draw(self, lots: Lots, ranked: list[int], count: int) -> list[Drawn]:
+        """Each remaining row is equally likely."""
+        fresh = self._fresh()
+        self._merge(self._filters.of_rows(self._columns, fresh), self._columns.ids)
+        rest = len(self._listed) - len(ranked)
+        count = min(count, rest)
+        return [Drawn(row, count / rest) for row in lots.distinct(self._listed, set(ranked), count)]
+
+
+class Lineages(_List):
+    """The lineages of the rows that pass and are no copies, each as its first row in the pool."""
+
+    def __init__(self, columns: Columns, filters: Filters) -> None:
+        super().__init__(columns, filters)
+        self._sizes: Rows = np.zeros(0, dtype=np.int32)
+        """By first row of the lineage: its rows that pass and are no copies."""
+        self._lowest: dict[int, int] = {}
+        """By first row of a tensor that has copies: the row with the lowest id."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory taken, without spare capacity."""
+        return super().size_bytes + self._seen * self._sizes.itemsize
+
+    def draw(self, lots: Lots, ranked: list[int], count: int) -> list[Drawn]:
+        """Each lineage without kin among `ranked` is equally likely, and each of its dreams."""
+        self._catch_up()
+        columns = self._columns
+        out = self._out(ranked)
+        rest = len(self._listed) - len(out)
+        count = min(count, rest)
+        roots = lots.distinct(self._listed, out, count)
+        members = self._members(roots, columns.tensor[ranked])
+        drawn: list[Drawn] = []
+        for root in roots:
+            rows = members[columns.root[members] == root]
+            drawn.append(Drawn(int(rows[lots.below(len(rows))]), count / rest / len(rows)))
         return drawn
 
+    def _out(self, ranked: list[int]) -> set[int]:
+        """Listed lineages of which nothing is left beside `ranked`."""
+        columns = self._columns
+        out = set(columns.root[ranked].tolist())
+        tensors = set(columns.tensor[ranked].tolist())
+        shown = np.array([self._lowest.get(tensor, tensor) for tensor in sorted(tensors)], dtype=np.int64)
+        lost, sizes = np.unique(columns.root[self._filters.of_rows(columns, shown)], return_counts=True)
+        out.update(lost[self._sizes[lost] == sizes].tolist())
+        return {root for root in out if self._sizes[root]}
 
-def explore(columns: Columns, rest: Rest, key: tuple[int, int], count: int) -> list[Drawn]:
-    """Up to `count` rows of `rest`, fewer when there are no more."""
-    is_open: npt.NDArray[np.bool_] = np.zeros(columns.count, dtype=np.bool_)
-    is_open[rest.eligible] = True
-    is_open[rest.ranked] = False
-    if not rest.allow_duplicates:
-        for codes, bound in columns.identities():
-            is_open &= ~_shares(codes, bound, rest.ranked)
-    order = columns.id_order()
-    rows = order[is_open[order]]
-    lots = Lots(*key)
-    if rest.allow_duplicates:
-        count = min(count, len(rows))
-        return [Drawn(int(rows[place]), count / len(rows)) for place in lots.distinct(len(rows), count)]
-    (root_codes, root_bound), (tensor_codes, tensor_bound) = columns.identities()
-    rows = rows[_is_first(tensor_codes[rows], tensor_bound)]
-    roots = root_codes[rows]
-    leaders = roots[_is_first(roots, root_bound)]
-    count = min(count, len(leaders))
-    drawn: list[Drawn] = []
-    for place in lots.distinct(len(leaders), count):
-        members = rows[roots == leaders[place]]
-        row = int(members[lots.below(len(members))])
-        drawn.append(Drawn(row, count / len(leaders) / len(members)))
-    return drawn
+    def _catch_up(self) -> None:
+        columns = self._columns
+        fresh = self._fresh()
+        if columns.count > len(self._sizes):
+            room = np.zeros(max(len(self._sizes), columns.count - len(self._sizes)), dtype=np.int32)
+            self._sizes = np.concatenate((self._sizes, room))
+        is_first = columns.tensor[fresh] == fresh
+        outdone, lowest = self._meet(fresh[~is_first])
+        added, dropped = (
+            columns.root[self._filters.of_rows(columns, rows)]
+            for rows in (np.concatenate((fresh[is_first], lowest)), outdone)
+        )
+        roots = np.unique(np.concatenate((added, dropped)))
+        was_listed = self._sizes[roots] > 0
+        np.add.at(self._sizes, added, 1)
+        np.subtract.at(self._sizes, dropped, 1)
+        is_listed = self._sizes[roots] > 0
+        gone = roots[was_listed & ~is_listed]
+        if len(gone):
+            self._listed = self._listed[~np.isin(self._listed, gone)]
+        self._merge(roots[is_listed & ~was_listed], columns.root_keys)
+
+    def _meet(self, copies: Integers) -> tuple[Integers, Integers]:
+        """Rows that no longer have the lowest id of their tensor, and those that have it now."""
+        columns = self._columns
+        before: dict[int, int] = {}
+        for row, tensor in zip(copies.tolist(), columns.tensor[copies].tolist(), strict=True):
+            lowest = self._lowest.get(tensor, tensor)
+            if columns.ids[row].tolist() < columns.ids[lowest].tolist():
+                before.setdefault(tensor, lowest)
+                self._lowest[tensor] = row
+        after = [self._lowest[tensor] for tensor in before]
+        return np.array(list(before.values()), dtype=np.int64), np.array(after, dtype=np.int64)
+
+    def _members(self, roots: list[int], without: Rows) -> Integers:
+        """Rows of `roots` that pass and are no copies, of no tensor in `without`, in the order of their ids."""
+        columns = self._columns
+        rows = np.flatnonzero(np.isin(columns.root, np.array(roots, dtype=np.int32)))
+        is_shown = columns.tensor[rows] == rows
+        if self._lowest:
+            is_shown &= ~np.isin(rows, list(self._lowest))
+            is_shown |= np.isin(rows, list(self._lowest.values()))
+        is_shown &= ~np.isin(columns.tensor[rows], without)
+        rows = self._filters.of_rows(columns, rows[is_shown])
+        order = np.lexsort(columns.ids[rows].T[::-1])
+        return np.asarray(rows[order], dtype=np.int64)
 
 
-def _shares(codes: Integers, bound: int, ranked: Integers) -> npt.NDArray[np.bool_]:
-    used: npt.NDArray[np.bool_] = np.zeros(bound, dtype=np.bool_)
-    used[codes[ranked]] = True
-    return used[codes]
-
-
-def _is_first(codes: Integers, bound: int) -> npt.NDArray[np.bool_]:
-    """Where a code occurs for the first time."""
-    first = np.zeros(bound, dtype=np.int64)
-    backwards = np.arange(len(codes) - 1, -1, -1)
-    first[codes[::-1]] = backwards
-    return np.asarray(first[codes] == np.arange(len(codes)), dtype=np.bool_)
+def _places(keys: Keys, listed: Rows, rows: Integers | Rows) -> Integers:
+    """Where `rows` go into `listed`, both in the order of their `keys`: a binary search for all at once."""
+    low: Integers = np.zeros(len(rows), dtype=np.int64)
+    high: Integers = np.full(len(rows), len(listed), dtype=np.int64)
+    wanted = keys[rows]
+    while (is_open := low < high).any():
+        middle = (low + high) // 2
+        found = keys[listed[np.minimum(middle, len(listed) - 1)]]
+        is_before = (found[:, 0] < wanted[:, 0]) | ((found[:, 0] == wanted[:, 0]) & (found[:, 1] < wanted[:, 1]))
+        low, high = np.where(is_open & is_before, middle + 1, low), np.where(is_open & ~is_before, middle, high)
+    return low

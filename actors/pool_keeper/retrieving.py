@@ -41,7 +41,7 @@ MAX_ANSWER_BYTES: Final = 3_900_000
 
 def retrieve(store: PoolStore, query: RetrievalQuery, step: Step) -> Outcome:
     """Rank, remember the answer for later feedback, and send it."""
-    ranking = rank(store.columns, query)
+    ranking = rank(store.atlas, query)
     outcome = Outcome()
     entries = _entries(store, ranking, outcome)
     facts = [entry.facts for entry in entries]
@@ -205,7 +205,7 @@ def _line(event: str, step: Step) -> dict[str, object]:
 def _answer_line(
     store: PoolStore, query: RetrievalQuery, answer: RetrievedSet, ranking: Ranking, step: Step
 ) -> dict[str, object]:
-    ids = store.columns.ids
+    id_of = store.columns.id_of
     return _line("answered", step) | {
         "query": query.model_dump(),
         "pool_sequence": answer.pool_sequence,
@@ -213,8 +213,8 @@ def _answer_line(
         "scores": [entry.score for entry in answer.entries],
         "explored": [entry.is_explored for entry in answer.entries],
         "propensities": [entry.propensity for entry in answer.entries],
-        "candidates_by_cosine": [ids[row].decode() for row in ranking.by_cosine],
-        "candidates_by_coherence": [ids[row].decode() for row in ranking.by_coherence],
+        "candidates_by_cosine": [id_of(row) for row in ranking.by_cosine],
+        "candidates_by_coherence": [id_of(row) for row in ranking.by_coherence],
         "stats": answer.stats.model_dump(),
     }
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Final
 
 from actors.pool_keeper import rows, schema
-from actors.pool_keeper.columns import Columns, Signature
+from actors.pool_keeper.atlas import Atlas
+from actors.pool_keeper.columns import Columns
 from actors.pool_keeper.errors import PoolDamagedError, PoolError, PoolFullError, PoolHeldError
 from actors.pool_keeper.group_sync import FOLDED_PARTS, GroupSync
 from actors.pool_keeper.interface_log import InterfaceLog, LogName, LogRecord
@@ -36,7 +37,7 @@ BUSY_MS: Final = 5000
 """How long a commit waits for a foreign program that writes to the pool against all advice."""
 CACHE_KIB: Final = 8192
 PUT_PROGRESS: Final = "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?)"
-LOAD_ROWS: Final = 4096
+LOAD_ROWS: Final = 16384
 """Signatures read at a time at start, so that start needs little memory beside the columns."""
 CONTENT: Final = (
     "SELECT * FROM dreams WHERE run_id = ? ORDER BY sequence",
@@ -68,6 +69,7 @@ class PoolStore:
     def __init__(self, home: Path, settings: StoreSettings, clock: Callable[[], float] = time.monotonic) -> None:
         """Open or make the pool under `home`. `clock` (seconds) only decides when upkeep is due. Raises PoolError."""
         self.columns = Columns()
+        self.atlas = Atlas(self.columns)
         self._settings = settings
         self._clock = clock
         self._is_open = True
@@ -245,11 +247,10 @@ class PoolStore:
         return log
 
     def _load(self) -> None:
-        run = (self._settings.run_id,)
-        connection = self._connection
+        connection, run = self._connection, (self._settings.run_id,)
         signatures = connection.execute(rows.SELECT_SIGNATURES)
         while chunk := signatures.fetchmany(LOAD_ROWS):
-            self.columns.extend(map(Signature._make, chunk))
+            self.columns.extend(chunk)
         last = connection.execute("SELECT max(sequence) FROM dreams").fetchone()[0] or 0
         if last != self.columns.last_sequence:
             raise PoolDamagedError(f"pool file holds dreams up to {last}, signatures to {self.columns.last_sequence}")
@@ -283,7 +284,7 @@ class PoolStore:
         if self._connection.in_transaction:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-        self.columns.truncate(self._committed_rows)
+        self.columns.truncate(self._committed_rows, self._committed_blob_bytes)
         self._changed.clear()
         self._log.roll_back()
 

@@ -122,8 +122,8 @@ def measure(place: Place, rung: Rung, pairs: int, seconds: float) -> dict[str, f
         free.append(paces["none"])
     both = list(zip(boxed, free, strict=True))
     return {
-        "dreams_per_s": round(statistics.median(pace.dreams_per_s for pace in boxed), 1),
-        "dreams_per_s_without": round(statistics.median(pace.dreams_per_s for pace in free), 1),
+        "episodes_per_s": round(statistics.median(pace.dreams_per_s for pace in boxed), 1),
+        "episodes_per_s_without": round(statistics.median(pace.dreams_per_s for pace in free), 1),
         "rate_ratio": round(statistics.median(one.dreams_per_s / other.dreams_per_s for one, other in both), 4),
         "cpu_ratio": round(statistics.median(other.cpu_per_dream_us / one.cpu_per_dream_us for one, other in both), 4),
     }

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.pool_keeper.atlas import Atlas
 from actors.pool_keeper.columns import Columns, ExactSum, Signature
-from actors.pool_keeper.ranking import Ranking, exponential, rank
+from actors.pool_keeper.ranking import Ranking, rank
+from actors.pool_keeper.scoring import exponential
 from schemas.ids import derived_id
 from schemas.retrieval import RetrievalQuery
 
@@ -30,7 +32,7 @@ def test_cosine_ranks_by_direction_and_ignores_brightness(columns: Any, query: A
     ]
     pool = columns(rows)
 
-    ranking = rank(pool, query(mode="cosine", query_signature=RED))
+    ranking = rank(Atlas(pool), query(mode="cosine", query_signature=RED))
 
     assert names(pool, ranking, rows) == ["dark but right", "bright but off", "orthogonal"]
     assert ranking.scores == (1.0, 1.0 / math.sqrt(1.25), 0.0)
@@ -40,8 +42,8 @@ def test_cosine_ranks_by_direction_and_ignores_brightness(columns: Any, query: A
 def test_black_queries_and_black_dreams_score_finitely(columns: Any, query: Any, mode: str) -> None:
     pool = columns([{"colour": (0.0, 0.0, 0.0)}, {"colour": (0.5, 0.5, 0.5), "age_days": 1}])
 
-    black_query = rank(pool, query(mode=mode, query_signature=(0.0, 0.0, 0.0)))
-    white_query = rank(pool, query(mode=mode, query_signature=(1.0, 1.0, 1.0)))
+    black_query = rank(Atlas(pool), query(mode=mode, query_signature=(0.0, 0.0, 0.0)))
+    white_query = rank(Atlas(pool), query(mode=mode, query_signature=(1.0, 1.0, 1.0)))
 
     assert all(map(math.isfinite, black_query.scores + white_query.scores))
     if mode == "cosine":
@@ -58,7 +60,7 @@ def test_euclidean_ranks_by_distance(columns: Any, query: Any) -> None:
     ]
     pool = columns(rows)
 
-    ranking = rank(pool, query(mode="euclidean", query_signature=(0.5, 0.0, 0.0)))
+    ranking = rank(Atlas(pool), query(mode="euclidean", query_signature=(0.5, 0.0, 0.0)))
 
     assert names(pool, ranking, rows) == ["same", "near", "far"]
     assert ranking.scores[:2] == (1.0, 1.0 / 1.25)
@@ -72,7 +74,7 @@ def test_decay_never_rewards_age_in_euclidean_mode(columns: Any, query: Any) -> 
     ]
     pool = columns(rows)
 
-    ranking = rank(pool, query(mode="euclidean", query_signature=RED, recency_decay=0.5))
+    ranking = rank(Atlas(pool), query(mode="euclidean", query_signature=RED, recency_decay=0.5))
 
     assert names(pool, ranking, rows) == ["new", "old"]
 
@@ -88,8 +90,8 @@ def test_mixed_is_half_cosine_top_and_half_coherence_top(columns: Any, query: An
     ]
     pool = columns(rows)
 
-    ranking = rank(pool, query(mode="mixed", k=2, query_signature=RED))
-    composite = rank(pool, query(mode="composite", k=2, query_signature=RED))
+    ranking = rank(Atlas(pool), query(mode="mixed", k=2, query_signature=RED))
+    composite = rank(Atlas(pool), query(mode="composite", k=2, query_signature=RED))
 
     assert sorted(names(pool, ranking, rows)) == ["calm 1", "hue 1"]
     assert [rows[row]["name"] for row in ranking.by_cosine] == ["hue 1", "hue 2"]
@@ -103,7 +105,7 @@ def test_mixed_gives_the_odd_place_to_cosine(columns: Any, query: Any) -> None:
     rows += [{"name": f"calm {i}", "colour": (0.0, 1.0, 0.0), "coherence": 0.9 - i / 100} for i in range(4)]
     pool = columns(rows)
 
-    ranking = rank(pool, query(mode="mixed", k=3, query_signature=RED))
+    ranking = rank(Atlas(pool), query(mode="mixed", k=3, query_signature=RED))
 
     assert sorted(names(pool, ranking, rows)) == ["calm 0", "hue 0", "hue 1"]
 
@@ -117,8 +119,8 @@ def test_mixed_counts_a_dream_of_both_lists_once_and_fills_its_place(columns: An
     ]
     pool = columns(rows)
 
-    ranking = rank(pool, query(mode="mixed", k=2, query_signature=RED))
-    whole = rank(pool, query(mode="mixed", k=4, query_signature=RED))
+    ranking = rank(Atlas(pool), query(mode="mixed", k=2, query_signature=RED))
+    whole = rank(Atlas(pool), query(mode="mixed", k=4, query_signature=RED))
 
     assert sorted(names(pool, ranking, rows)) == ["both", "calm"]
     assert sorted(names(pool, whole, rows)) == ["both", "calm", "hue", "nothing"]
@@ -133,8 +135,8 @@ def test_recency_decay_flips_a_ranking(columns: Any, query: Any, mode: str) -> N
     ]
     pool = columns(rows)
 
-    plain = rank(pool, query(mode=mode, query_signature=RED, recency_decay=None))
-    decayed = rank(pool, query(mode=mode, query_signature=RED, recency_decay=0.02))
+    plain = rank(Atlas(pool), query(mode=mode, query_signature=RED, recency_decay=None))
+    decayed = rank(Atlas(pool), query(mode=mode, query_signature=RED, recency_decay=0.02))
 
     assert names(pool, plain, rows) == ["better, old", "worse, new"]
     assert names(pool, decayed, rows) == ["worse, new", "better, old"]
@@ -147,22 +149,24 @@ def test_decay_is_per_day_and_age_counts_from_the_query(columns: Any, query: Any
     later = asked.model_copy(update={"as_of_ns": asked.as_of_ns + 2 * DAY_NS})
     before = asked.model_copy(update={"as_of_ns": asked.as_of_ns - 30 * DAY_NS})
 
-    assert rank(pool, asked).scores[0] == pytest.approx(math.exp(-0.06), rel=1e-15)
-    assert rank(pool, later).scores[0] == pytest.approx(math.exp(-0.10), rel=1e-15)
-    assert rank(pool, before).scores[0] == 1.0, "a dream from after as_of has age 0"
+    assert rank(Atlas(pool), asked).scores[0] == pytest.approx(math.exp(-0.06), rel=1e-15)
+    assert rank(Atlas(pool), later).scores[0] == pytest.approx(math.exp(-0.10), rel=1e-15)
+    assert rank(Atlas(pool), before).scores[0] == 1.0, "a dream from after as_of has age 0"
 
 
 @pytest.mark.parametrize("mode", ["cosine", "composite", "mixed", "euclidean"])
 def test_no_decay_is_the_same_as_zero_decay(columns: Any, query: Any, mode: str) -> None:
     pool = columns([{"colour": (i / 9, 0.3, 1 - i / 9), "coherence": i / 10, "age_days": i} for i in range(9)])
 
-    assert rank(pool, query(mode=mode, recency_decay=None)) == rank(pool, query(mode=mode, recency_decay=0.0))
+    assert rank(Atlas(pool), query(mode=mode, recency_decay=None)) == rank(
+        Atlas(pool), query(mode=mode, recency_decay=0.0)
+    )
 
 
 def test_an_enormous_decay_leaves_ties_and_no_error(columns: Any, query: Any) -> None:
     pool = columns([{"colour": RED, "age_days": age} for age in (9, 3, 6)])
 
-    ranking = rank(pool, query(query_signature=RED, recency_decay=1e308))
+    ranking = rank(Atlas(pool), query(query_signature=RED, recency_decay=1e308))
 
     assert ranking.rows == (1, 2, 0)
     assert ranking.scores == (0.0, 0.0, 0.0)
@@ -174,8 +178,8 @@ def test_filters_are_inclusive_and_come_before_ranking(columns: Any, query: Any)
     rows += [{"name": f"far {i}", "colour": (0.1, 1.0, 0.0), "coherence": 0.7} for i in range(5)]
     pool = columns(rows)
 
-    ranking = rank(pool, query(k=5, query_signature=RED, min_coherence=0.7))
-    by_entropy = rank(pool, query(k=5, query_signature=RED, max_entropy=1.0 - 0.7))
+    ranking = rank(Atlas(pool), query(k=5, query_signature=RED, min_coherence=0.7))
+    by_entropy = rank(Atlas(pool), query(k=5, query_signature=RED, max_entropy=1.0 - 0.7))
 
     assert sorted(names(pool, ranking, rows)) == [f"far {i}" for i in range(5)]
     assert sorted(names(pool, by_entropy, rows)) == [f"far {i}" for i in range(5)]
@@ -188,8 +192,8 @@ def test_one_dream_of_a_lineage_and_k_is_still_filled(columns: Any, query: Any, 
     rows += [{"name": f"other {i}", "colour": (0.5, 0.5, i / 10), "coherence": 0.2} for i in range(5)]
     pool = columns(rows)
 
-    unique = names(pool, rank(pool, query(mode=mode, k=4, query_signature=RED, allow_duplicates=False)), rows)
-    free = names(pool, rank(pool, query(mode=mode, k=4, query_signature=RED, allow_duplicates=True)), rows)
+    unique = names(pool, rank(Atlas(pool), query(mode=mode, k=4, query_signature=RED, allow_duplicates=False)), rows)
+    free = names(pool, rank(Atlas(pool), query(mode=mode, k=4, query_signature=RED, allow_duplicates=True)), rows)
 
     assert len(unique) == 4
     assert sum(name.startswith("kin") for name in unique) == 1
@@ -201,10 +205,10 @@ def test_one_dream_of_a_tensor(columns: Any, query: Any) -> None:
     rows += [{"name": "another", "colour": (0.0, 1.0, 0.0)}]
     pool = columns(rows)
 
-    unique = rank(pool, query(query_signature=RED, allow_duplicates=False))
+    unique = rank(Atlas(pool), query(query_signature=RED, allow_duplicates=False))
 
     assert len(unique.rows) == 2
-    assert len(rank(pool, query(query_signature=RED)).rows) == 4
+    assert len(rank(Atlas(pool), query(query_signature=RED)).rows) == 4
 
 
 def test_equals_are_ordered_newer_first_then_by_lower_id(columns: Any, query: Any) -> None:
@@ -213,7 +217,7 @@ def test_equals_are_ordered_newer_first_then_by_lower_id(columns: Any, query: An
     rows = [{"name": str(i), "id": ids[i], "colour": RED, "age_days": i % 4} for i in (7 * j % 40 for j in range(40))]
     pool = columns(rows)
 
-    ranking = rank(pool, query(k=12, query_signature=RED))
+    ranking = rank(Atlas(pool), query(k=12, query_signature=RED))
 
     expected = sorted(range(40), key=lambda i: (i % 4, i))[:12]
     assert [int(name) for name in names(pool, ranking, rows)] == expected
@@ -228,7 +232,8 @@ def test_our_exponential_agrees_with_the_c_library() -> None:
     ours = exponential(exponents)
 
     reference = np.array([math.exp(x) for x in exponents.tolist()])
-    assert float(np.max(np.abs(ours / reference - 1.0))) <= 4.5e-16
+    normal = reference > 1e-300
+    assert np.max(np.abs(ours - reference)[normal] / np.spacing(reference[normal])) <= 2.0, "units in the last place"
     assert exponential(np.array([0.0, -0.0, -745.0, -746.0, -1e300])).tolist() == [1.0, 1.0, 5e-324, 0.0, 0.0]
 
 
@@ -243,7 +248,7 @@ def test_means_equal_an_exact_recomputation(columns: Any) -> None:
     assert pool.means()[0] == math.fsum(values) / len(values)
     assert total.total == math.fsum(values)
 
-    pool.truncate(200)
+    pool.truncate(200, 200 * 100)
 
     assert pool.means()[0] == math.fsum(values[:200]) / 200
 
@@ -297,7 +302,7 @@ def test_ranking_equals_a_slow_oracle(
         exploration=0.0,
     )
 
-    ranking = rank(pool, asked)
+    ranking = rank(Atlas(pool), asked)
 
     assert list(ranking.rows) == _oracle(pool, rows, asked)
 

@@ -1,0 +1,117 @@
+"""Numbers for 128-bit keys, so that equality of lineages or of tensors is equality of small integers.
+
+In: keys, as pairs of whole numbers, one for each row. Out: for each row the first row that has its key. A hash table
+with linear probing over rows: 4 bytes a slot, at most three quarters full, keys kept once a row. Which slot a key has
+depends on the order of arrival; the number that it gets does not. It refuses nothing: keys are whatever they are.
+"""
+
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[np.uint64]
+"""Shape [n, 2]: the high and the low half."""
+Rows = npt.NDArray[np.int32]
+Kind = TypeVar("Kind", bound=np.generic)
+
+FIRST_SLOTS: Final = 2048
+_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 over the golden ratio: neighbouring keys land far apart."""
+
+
+class Identities:
+    """Growing numbers of keys; row i belongs to the i-th key that came."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.distinct = 0
+        """How many keys there are."""
+        self._keys: Keys = np.empty((0, 2), dtype=np.uint64)
+        self._numbers: Rows = np.empty(0, dtype=np.int32)
+        self._slots: Rows = np.zeros(FIRST_SLOTS, dtype=np.int32)
+
+    @property
+    def numbers(self) -> Rows:
+        """For each row the first row with the same key."""
+        return self._numbers[: self.count]
+
+    @property
+    def keys(self) -> Keys:
+        """The keys, as they came."""
+        return self._keys[: self.count]
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that the rows take."""
+        return self._slots.nbytes + self.count * (self._keys.itemsize * 2 + self._numbers.itemsize)
+
+    def reserve(self, count: int) -> None:
+        """Make room for `count` rows."""
+        if count > len(self._numbers):
+            self._keys = grown(self._keys, count, self.count)
+            self._numbers = grown(self._numbers, count, self.count)
+
+    def extend(self, keys: Keys) -> None:
+        """Add rows, one for each key; room for them must have been made."""
+        rows = np.arange(self.count, self.count + len(keys), dtype=np.int32)
+        self._keys[rows] = keys
+        self._numbers[rows] = rows
+        distinct = self.distinct + len(keys)
+        if 4 * distinct > 3 * len(self._slots):
+            self._spread_out(distinct)
+        if len(rows) == 1:
+            self._place_one(self.count)
+        else:
+            self._place(rows)
+        self.count += len(keys)
+
+    def truncate(self, count: int) -> None:
+        """Forget every row from `count` on."""
+        self.count = count
+        self._spread_out(count)
+
+    def _spread_out(self, distinct: int) -> None:
+        """Make slots for `distinct` keys and place the present ones anew."""
+        slots = FIRST_SLOTS
+        while 4 * distinct > 3 * slots:
+            slots *= 2
+        self._slots = np.zeros(slots, dtype=np.int32)
+        self.distinct = 0
+        self._place(np.flatnonzero(self.numbers == np.arange(self.count)).astype(np.int32))
+
+    def _place_one(self, row: int) -> None:
+        """What `_place` does, ten times faster for a single row."""
+        key = self._keys[row].tolist()
+        mask = len(self._slots) - 1
+        at = ((key[0] ^ key[1]) * int(_SPREAD) % 2**64 >> 24) & mask
+        while found := int(self._slots[at]):
+            if self._keys[found - 1].tolist() == key:
+                self._numbers[row] = found - 1
+                return
+            at = (at + 1) & mask
+        self._slots[at] = row + 1
+        self.distinct += 1
+
+    def _place(self, rows: Rows) -> None:
+        """Find or take a slot for each of `rows`, ascending; rows of one key probe the same slots in step."""
+        mask = np.int64(len(self._slots) - 1)
+        high, low = self._keys[rows].T
+        at = ((high ^ low) * _SPREAD >> np.uint64(24)).astype(np.int64) & mask
+        while len(rows):
+            is_free = self._slots[at] == 0
+            self._slots[at[is_free][::-1]] = rows[is_free][::-1] + 1  # of equals the last is kept: the first row
+            found = self._slots[at] - 1
+            is_late = found != rows
+            self.distinct += len(rows) - int(np.count_nonzero(is_late))
+            rows, at, found = rows[is_late], at[is_late], found[is_late]
+            differs = (self._keys[found] != self._keys[rows]).any(axis=1)
+            self._numbers[rows] = np.where(differs, rows, found)
+            rows, at = rows[differs], (at[differs] + 1) & mask
+
+
+def grown(old: npt.NDArray[Kind], capacity: int, count: int) -> npt.NDArray[Kind]:
+    """A larger array that begins with the first `count` rows of `old`; pages that nothing touches take no memory."""
+    new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
+    new[:count] = old[:count]
+    return new
