@@ -11,12 +11,12 @@ from pathlib import Path
 from bus.codec import Decoder
 from bus.envelope import decode_envelope
 from bus.errors import DecodeError
-from bus.keys import KeyRing
+from bus.keys import SUPERVISOR, KeyRing
 from bus.link import Arrival, Inbox, make_context
-from bus.reporting import SUPERVISOR
 from bus.topology import CONTROL
 from schemas.base import Message
 from schemas.control import Failed, Heartbeat, Ready, Stopped
+from schemas.guests import GuestBook
 
 DRAIN_MESSAGES = 1000
 
@@ -31,9 +31,13 @@ class ControlInbox:
         self.refused = 0
         self.last_refusal: str | None = None
 
-    def fileno(self) -> int:
-        """A descriptor that becomes readable when something may have arrived; edge-triggered, so drain."""
-        return self._inbox.fileno()
+    def admit_guests(self, book: GuestBook) -> None:
+        """Hear the guests in `book` as well."""
+        self._inbox.admit_guests(SUPERVISOR, book)
+
+    def filenos(self) -> tuple[int, ...]:
+        """Descriptors that become readable when something may have arrived; edge-triggered, so drain."""
+        return self._inbox.filenos()
 
     def drain(self, timeout_ms: int) -> list[Message]:
         """What has arrived, waiting at most `timeout_ms` for the first."""

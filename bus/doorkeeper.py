@@ -12,7 +12,10 @@ import signal
 import struct
 import threading
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -20,11 +23,14 @@ import zmq
 from zmq.utils import z85
 
 from bus.errors import EndpointError
-from bus.keys import KeyRing
+from bus.keys import KEY_BYTES, KeyRing
 
 ZAP_ADDRESS: Final = "inproc://zeromq.zap.01"
 ORDERS_ADDRESS: Final = "inproc://oneiros.doorkeeper"
 UNKNOWN: Final = "unknown"
+WITHDRAWN: Final = "(withdrawn)"
+"""Who holds a key that counts no more: nobody."""
+NOBODY: Final[Mapping[str, bytes | None]] = MappingProxyType({})
 MAX_WAITING: Final = 1000
 """Refusals kept with their reasons until the owner takes them; what is more is counted."""
 EVENTS: Final = int(
@@ -46,38 +52,52 @@ class Refusal(NamedTuple):
 
 
 class Door:
-    """The allow-list of one inbox, and what was refused at it. Judged by the doorkeeper's thread, read by its owner."""
+    """Who may pass at one socket, and what was refused there; judged by the doorkeeper's thread, read by its owner."""
 
-    def __init__(self, ring: KeyRing) -> None:
+    def __init__(self, ring: KeyRing, called: str | None = None) -> None:
+        """The door of one who listens, or of one who calls `called`, at which nobody comes in."""
         self.refused = 0
-        """Refused handshakes since the inbox was made."""
+        """Refused handshakes since the socket was made."""
+        self._called = called
         self._admitted = {z85.decode(key): name for key, name in ring.admitted.items()}
         self._others = {z85.decode(key): name for key, name in ring.others.items()}
-        self._callers: dict[bytes, str] = {}
+        self._guests: dict[bytes, str] = {}
         self._waiting: deque[Refusal] = deque()
         self._left_out = 0
         self._left_out_told = 0
 
-    def expect(self, address: str, caller: str) -> None:
-        """Know that `address` is where `caller` is called: that nobody answers there is no attack."""
-        self._callers[address.encode()] = caller
+    def admit_guests(self, keys: Mapping[str, bytes | None]) -> None:
+        """Let in whoever holds one of `keys`, by instance, and no guest besides; at once, also for open connections."""
+        self._guests = {z85.decode(key): name for name, key in keys.items() if key is not None}
+
+    def user_id(self, key: bytes, instance: str) -> str:
+        """How what comes under `key` is marked: a guest by its key, which may be withdrawn."""
+        return z85.encode(key).decode() if key in self._guests else instance
+
+    def holder(self, user_id: str) -> str:
+        """The instance that a mark stands for now."""
+        if len(user_id) != KEY_BYTES:
+            return user_id
+        return self._guests.get(z85.decode(user_id.encode()), WITHDRAWN)
 
     def judge(self, mechanism: bytes, credentials: tuple[bytes, ...], address: str) -> str | None:
         """The instance that may come in, or None; the refusal is counted."""
         key = credentials[0] if mechanism == b"CURVE" and len(credentials) == 1 else b""
-        instance = self._admitted.get(key)
+        instance = self._admitted.get(key) or self._guests.get(key)
         if instance is None:
             other = self._others.get(key)
             reason = "wrong key" if other is None else f"the key of {other}, which may not write here"
             self._refuse(UNKNOWN if other is None else other, f"{reason} ({_process(address)})")
         return instance
 
-    def failed(self, event: int, detail: int, address: bytes) -> None:
+    def failed(self, event: int, detail: int) -> None:
         """Count a handshake that failed before its key was judged, as the monitor tells it."""
-        caller = self._callers.get(address)
-        if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-            self._refuse(caller or UNKNOWN, _fault(detail))
-        elif caller is None and detail != errno.ECONNRESET:
+        if self._called is not None:
+            if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:  # that nobody answers, or hangs up, is no attack
+                self._refuse(self._called, "wrong key: whoever answers in its place does not hold its secret")
+        elif event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            self._refuse(UNKNOWN, _fault(detail))
+        elif detail != errno.ECONNRESET:
             self._refuse(UNKNOWN, "no key: it hung up or fell silent in the handshake")
 
     def take_refusals(self) -> list[Refusal]:
@@ -130,15 +150,35 @@ class Doorkeeper:
             raise EndpointError(f"this context has another judge of keys: {error}") from error
         threading.Thread(target=self._serve, args=(zap, orders), name="doorkeeper", daemon=True).start()
 
-    def guard(self, inbox: Socket, ring: KeyRing) -> Door:
-        """Let nobody into `inbox` but those whom `ring` admits; to be called before it is bound or connected."""
-        domain = ring.instance.encode()
-        door = self._doors[domain] = Door(ring)
-        inbox.setsockopt(zmq.CURVE_SERVER, 1)
-        inbox.setsockopt(zmq.CURVE_SECRETKEY, ring.secret)
-        inbox.setsockopt(zmq.ZAP_DOMAIN, domain)
-        inbox.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
-        self._handed.put((self._monitor(inbox), door))
+    def guard(self, inbox: Socket, ring: KeyRing, guests: Mapping[str, bytes | None] = NOBODY) -> Door:
+        """Let nobody into `inbox` but those whom `ring` admits, and `guests` under their keys.
+
+        To be called before it is bound or connected.
+        """
+        door = Door(ring)
+        door.admit_guests(guests)
+        return self._lock(inbox, ring, ring.instance, door)
+
+    def guard_outlet(self, outlet: Socket, ring: KeyRing, peer: str) -> Door:
+        """Let nobody fetch from `outlet` but `peer`; to be called before it is bound."""
+        known = {key: name for key, name in (*ring.admitted.items(), *ring.others.items()) if name != peer}
+        door = Door(replace(ring, admitted={ring.peers[peer]: peer}, others=known))
+        return self._lock(outlet, ring, f"{ring.instance} to {peer}", door)
+
+    def _lock(self, guarded: Socket, ring: KeyRing, domain: str, door: Door) -> Door:
+        self._doors[domain.encode()] = door
+        guarded.setsockopt(zmq.CURVE_SERVER, 1)
+        guarded.setsockopt(zmq.CURVE_SECRETKEY, ring.secret)
+        guarded.setsockopt(zmq.ZAP_DOMAIN, domain.encode())
+        guarded.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+        return self._watch(guarded, door)
+
+    def watch_call(self, caller: Socket, ring: KeyRing, called: str) -> Door:
+        """Hear of it when somebody else answers in the place of `called`; to be called before it is connected."""
+        return self._watch(caller, Door(ring, called))
+
+    def _watch(self, watched: Socket, door: Door) -> Door:
+        self._handed.put((self._monitor(watched), door))
         order = self._shadow.socket(zmq.PUSH)
         order.connect(ORDERS_ADDRESS)
         order.send(b"monitor")
@@ -199,16 +239,16 @@ class Doorkeeper:
         instance = None if door is None else door.judge(mechanism, tuple(credentials), address.decode())
         if instance is None:
             return [version, request, b"400", b"not admitted", b"", b""]
-        return [version, request, b"200", b"OK", instance.encode(), b""]
+        mark = door.user_id(credentials[0], instance) if door is not None else instance
+        return [version, request, b"200", b"OK", mark.encode(), b""]
 
 
 def _hear(monitor: Socket, door: Door) -> bool:
     """Take one event of a monitor; False when it was the last."""
-    head, address = monitor.recv_multipart()
-    event, detail = EVENT_HEAD.unpack(head)
+    event, detail = EVENT_HEAD.unpack(monitor.recv_multipart()[0])
     if event == zmq.EVENT_MONITOR_STOPPED:
         return False
-    door.failed(event, detail, address)
+    door.failed(event, detail)
     return True
 
 

@@ -1,12 +1,24 @@
-"""Replacing a file whole or not at all.
+"""Replacing a file whole or not at all, and opening one that somebody else may have put there.
 
-In: a path and its new content. Out: a file that holds either the old content or the new one, whatever is killed when.
-Refused: nothing; an OSError of the file system reaches the caller, and the old file stays as it was.
+In: a path, and new content. Out: a file that holds either the old content or the new one, whatever is killed when; a
+descriptor to read. Refused: to open what is no regular file. An OSError of the file system reaches the caller, and the
+old file stays as it was.
 """
 
+import errno
 import os
+import stat
 import threading
 from pathlib import Path
+
+
+def open_to_read(path: Path) -> int:
+    """A descriptor of the regular file at `path`: no link is followed, nobody is waited for. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return descriptor
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -20,6 +20,8 @@ MAGIC: Final = b"ONEIROSJ"
 FORMAT_VERSION: Final = 1
 MARK: Final = b"\xd7\x0e"
 MAX_FRAME_BYTES: Final = 512 * 1024 * 1024
+MAX_NUMBER: Final = 2**63 - 1
+"""Of a step and of a time: what a store can hold."""
 
 BLOCK_BYTES: Final = 4096
 """Payloads shorter than this fold to their CRC-32."""
@@ -138,6 +140,8 @@ def parse_header(data: bytes | memoryview, at: int = 0) -> FrameHeader | None:
     """The frame header at `at`, or None when these bytes cannot be one."""
     mark, kind, zero, body_bytes, payload_bytes, checksum, step, wall_ns = _FRAME.unpack_from(data, at)
     if mark != MARK or zero != 0 or not 1 <= kind <= 4 or body_bytes + payload_bytes > MAX_FRAME_BYTES:
+        return None
+    if step | wall_ns > MAX_NUMBER:
         return None
     return FrameHeader(kind, body_bytes, payload_bytes, checksum, step, wall_ns)
 

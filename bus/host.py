@@ -16,7 +16,7 @@ import os
 import signal
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,12 +31,14 @@ from bus.guard import forbid_pool
 from bus.inheritance import Inheritance, add_argument, inherit
 from bus.intake import Intake
 from bus.journal import Journal, SegmentLimits
+from bus.keys import guest_keys
 from bus.launch import ActorStart, load_manifest
 from bus.link import Inbox, Outlet, make_context
 from bus.loop import ActorLoop
 from bus.recovery import History, read_history
 from bus.refusals import Refusals
 from bus.reporting import SUPERVISOR, tell
+from bus.seating import Reception
 from bus.topology import peers_of, senders_to
 from schemas.catalogue import schema_digest
 from schemas.control import Failed
@@ -119,8 +121,8 @@ class Post:
             )
         return self._outlet
 
-    def inbox(self, callers: tuple[str, ...]) -> Inbox:
-        """The receiving end; it goes and fetches from `callers`."""
+    def inbox(self, callers: tuple[str, ...], guests: Mapping[str, bytes | None]) -> Inbox:
+        """The receiving end; it goes and fetches from `callers`, and lets `guests` in under their keys."""
         return Inbox(
             self._context,
             self._runtime,
@@ -128,6 +130,7 @@ class Post:
             ring=self._inherited.ring,
             listener=self._inherited.inbox,
             callers=callers,
+            guests=guests,
         )
 
     def tell_failure(self, reason: str) -> None:
@@ -184,7 +187,7 @@ class Host:
             home=start.home,
             epoch=self.post.epoch,
             build=build,
-            inbox=self.post.inbox(_boxed_senders(start)),
+            inbox=self.post.inbox(_boxed_senders(start), _guests(start)),
             outlet=self.post.outlet(_peers(start)),
             intake=Intake(seat, seats, self._run_folder, refusals, self.log),
             journal=_journal(start, self.post.epoch, history),
@@ -218,6 +221,13 @@ def _boxed_senders(start: ActorStart) -> tuple[str, ...]:
     """Those who say something to this actor and wait for it to fetch that."""
     senders = senders_to(start.seat.role)
     return tuple(seat.instance for seat in start.manifest.seats if seat.role in senders and is_boxed(seat.role))
+
+
+def _guests(start: ActorStart) -> dict[str, bytes | None]:
+    """The keys of the guests that may say something to this actor: they call as soon as there is an inbox."""
+    role = start.seat.role
+    book = Reception(role, start.home / "runs" / start.manifest.run_id).book
+    return guest_keys(book, senders_to(role))
 
 
 def _journal(start: ActorStart, epoch: int, history: History) -> Journal:

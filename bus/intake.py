@@ -23,7 +23,9 @@ from bus.link import RawMessage
 from bus.payloads import PayloadStore
 from bus.readback import Accepted, Admission, RefusedBody, streams_to
 from bus.refusals import Refusals
-from bus.stream import Damage, Journalled
+from bus.seating import seats_of
+from bus.stream import Damage, Found, Journalled, Pause
+from schemas.guests import GuestBook
 from schemas.manifest import Seat
 
 BEGINNING: Final = Cursor(0, 0)
@@ -36,6 +38,8 @@ class Intake:
     def __init__(
         self, seat: Seat, seats: tuple[Seat, ...], run_folder: Path, refusals: Refusals, log: ActorLog
     ) -> None:
+        self._seat = seat
+        self._run_folder = run_folder
         self._payloads = PayloadStore(run_folder)
         self.cursors: dict[str, Cursor] = {}
         self.streams = {} if is_boxed(seat.role) else streams_to(seat, seats, run_folder, self._payloads)
@@ -45,7 +49,7 @@ class Intake:
         self.damaged = 0
         self._admission = Admission(seat.role, seats)
         self._heard: dict[str, Envelope] = {}
-        self._backlogs: dict[str, Iterator[Journalled | Damage]] = {}
+        self._backlogs: dict[str, Iterator[Found]] = {}
         self._refusals = refusals
         self._log = log
 
@@ -55,6 +59,13 @@ class Intake:
         self._backlogs.clear()
         self._heard.clear()
         self.close()
+
+    def seat_guests(self, book: GuestBook) -> None:
+        """Admit the guests in `book`, and read their journals."""
+        self._admission.seat_guests(book)
+        if not is_boxed(self._seat.role):
+            found = streams_to(self._seat, seats_of(book), self._run_folder, self._payloads)
+            self.streams = {**found, **self.streams}
 
     def cursor(self, sender: str) -> Cursor:
         """The last message accepted from `sender`."""
@@ -69,7 +80,7 @@ class Intake:
         try:
             envelope = decode_envelope(parts[0])
             if holder is not None and envelope.sender != holder:
-                self._refusals.add(envelope.sender, envelope.kind, f"the key is {holder}'s")
+                self._refusals.add(envelope.sender, envelope.kind, f"the key is {holder}'s", holder)
                 return None
             decoder = self._admission.decoder(envelope.sender, envelope.kind)
             cursor = self.cursors.get(envelope.sender, BEGINNING)
@@ -144,10 +155,15 @@ class Intake:
                     accepted.append(taken)
                 if len(accepted) >= limit:
                     return accepted
-            del self._backlogs[sender]
+                if not isinstance(item, Journalled):
+                    break  # others get their turn
+            else:
+                del self._backlogs[sender]
         return accepted
 
-    def _take(self, sender: str, item: Journalled | Damage) -> Accepted | None:
+    def _take(self, sender: str, item: Found) -> Accepted | None:
+        if isinstance(item, Pause):
+            return None
         if isinstance(item, Damage):
             self.damaged += 1
             place = f"{sender}/{item.segment} at {item.offset}"

@@ -7,7 +7,7 @@ run may use is on no ring.
 
 import errno
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final, NamedTuple
 
@@ -16,6 +16,7 @@ import zmq
 from bus.codec import pack, unpack
 from bus.errors import DecodeError, EndpointError, StartError
 from bus.topology import accepted_by, peers_of
+from schemas.guests import GuestBook
 from schemas.manifest import Seat
 from schemas.roles import Role
 
@@ -64,6 +65,11 @@ class KeyBook:
             self._pairs[instance] = KeyPair(*zmq.curve_keypair())
         return self._pairs[instance]
 
+    def renew(self, instance: str) -> KeyPair:
+        """A new pair for `instance`; the one before is forgotten."""
+        self._pairs.pop(instance, None)
+        return self.pair(instance)
+
     def ring(self, instance: str, seats: Iterable[Seat]) -> KeyRing:
         """The ring of `instance` among `seats` and the supervisor; raises EndpointError when it has no seat there."""
         roles: dict[str, Role] = {SUPERVISOR: SUPERVISOR, **{seat.instance: seat.role for seat in seats}}
@@ -84,6 +90,15 @@ class KeyBook:
 
     def __repr__(self) -> str:
         return f"KeyBook({', '.join(self._pairs)})"
+
+
+def guest_keys(book: GuestBook, roles: Collection[Role]) -> dict[str, bytes | None]:
+    """The public key of each guest of `book` that has one of `roles`, by instance; None on a bus without locks."""
+    return {
+        guest.instance: None if guest.public_key is None else guest.public_key.encode()
+        for guest in book.guests
+        if guest.role in roles
+    }
 
 
 def hand_over(ring: KeyRing) -> int:

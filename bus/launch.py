@@ -41,7 +41,8 @@ class ActorStart:
                 )
             return InputSet.from_bytes(content)
         except (OSError, ValueError) as error:
-            raise StartError(f"the inputs of the run cannot be read: {path}: {error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise StartError(f"the inputs of the run cannot be read: {path}: {why}") from error
 
     def randomness(self) -> RandomSource:
         """The random source of this seat."""

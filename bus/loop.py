@@ -17,24 +17,26 @@ from typing import Final, TypeVar
 
 from bus.actor_log import NO_SPACE, ActorLog
 from bus.box.profiles import is_boxed
-from bus.core import Actor, Cursor, Fired, Input, MessageRef, Outcome, Received, Started, StepPosition, StoreFullError
+from bus.core import Actor, Cursor, Fired, Input, MessageRef, Outcome, Started, StepPosition, StoreFullError
 from bus.cursor_file import CursorFile
-from bus.envelope import Place, encode_envelope, envelope_of
+from bus.departure import Departure
+from bus.envelope import Place
 from bus.errors import JournalFullError
-from bus.execution import Execution, Step
+from bus.execution import Execution, Step, name_of_input
 from bus.files import write_atomically
 from bus.frame import FrameKind
 from bus.intake import Intake
 from bus.journal import Journal
 from bus.link import Inbox, Outlet
-from bus.payloads import travelling
 from bus.readback import Accepted, Readback, RefusedBody
 from bus.recovery import History, read_history
 from bus.redelivery import Redelivery, boxed_receivers
 from bus.refusals import Refusals
 from bus.reporting import Reporter
 from bus.restoration import Restoration
+from bus.seating import Reception
 from bus.step import Numbering, SnapshotRecord, encode_snapshot, encode_step
+from bus.timers import Timers
 from schemas.manifest import Seat
 
 BATCH_MESSAGES: Final = 64
@@ -74,7 +76,7 @@ class ActorLoop:
     """The segment is full, and another process has to begin the next."""
     step: int = 0
     _batch: list[tuple[Step, int, int]] = field(default_factory=list)
-    _timers: dict[str, float] = field(default_factory=dict)
+    _timers: Timers = field(default_factory=Timers)
     _work_s: float = 0.0
     _snapshot_s: float = 0.0
     _look_back_at: float = 0.0
@@ -87,8 +89,10 @@ class ActorLoop:
         self.reporter = Reporter(self.seat.instance, self.epoch, self.outlet, self.intake, self.refusals)
         self._numbering = Numbering(self.epoch)
         boxed = boxed_receivers(self.seat, self.seats)
-        self._redelivery = Redelivery(self.journal.folder.parent, self.seat.instance, boxed)
-        self._cursor_file = CursorFile(self.journal.folder) if is_boxed(self.seat.role) else None
+        redelivery = Redelivery(self.journal.folder.parent, self.seat.instance, boxed)
+        self._departure = Departure(self.seat.instance, redelivery)
+        self._reception = Reception(self.seat.role, self.home / "runs" / self.journal.folder.parent.name)
+        self._cursor_file = CursorFile(self.journal.folder, reopens=self.can_open) if is_boxed(self.seat.role) else None
         self._execution = self._with_space(lambda: self._new_execution(self._numbering))
 
     @property
@@ -112,17 +116,17 @@ class ActorLoop:
                 refusal = self._handle(observation).refusal
                 if refusal is not None:
                     self.refusals.add(self.seat.instance, observation.name, refusal)
+        self._seat_guests()
         self._finish_batch()
         self._show_cursors()
         self.intake.look_back_everywhere()
         gc.freeze()
         gc.set_threshold(COLLECT_AFTER)
         self.reporter.ready(self.step, repeated, history.cut_bytes)
-        text = f"ready: epoch {self.epoch}, step {self.step}, {repeated} steps repeated, {history.cut_bytes} bytes cut"
-        self.log.debug(text)
+        self.log.debug(f"ready: epoch {self.epoch}, step {self.step}, {repeated} steps repeated")
 
     def _new_execution(self, numbering: Numbering) -> Execution:
-        return Execution(self.build(), self.seat, self.seats, numbering)
+        return Execution(self.build(), self.seat, self.seats, numbering, self._reception.book)
 
     def _restore_with_space(self, history: History) -> int:
         """Restore, rebuilding the actor as often as it takes until its store has room."""
@@ -142,8 +146,9 @@ class ActorLoop:
         self._execution = self._with_space(lambda: self._new_execution(self._numbering))
 
     def _restore(self, history: History) -> int:
-        repeating = Execution(self.actor, self.seat, self.seats, Numbering(self.epoch))
-        readback = Readback(self.seat, self.seats, self.journal.folder.parent)
+        book = self._reception.book
+        repeating = Execution(self.actor, self.seat, self.seats, Numbering(self.epoch), book)
+        readback = Readback(self.seat, self.seats, self.journal.folder.parent, book)
         restoration = Restoration(repeating, readback, self.log)
         repeated = restoration.run(history, lambda step, at: self._finish_repeated(step, at, readback.cursors))
         self.intake.restore(readback.cursors)
@@ -171,9 +176,8 @@ class ActorLoop:
     def turn(self) -> None:
         """One turn of the loop: a batch of messages, the timers that are due, and the upkeep of idle moments."""
         began = time.perf_counter()
-        queued = self._take_messages()
-        if self.intake.has_backlog:
-            queued += self._take_backlog()
+        self._seat_guests()
+        queued = self._take_messages() + self._take_backlog()
         self._fire_timers()
         self._is_rewound = False
         self._work_s += time.perf_counter() - began
@@ -191,17 +195,14 @@ class ActorLoop:
         self.intake.look_back_everywhere()
         self._take_backlog()
         self._finish_batch()
-        for receiver, envelope, body, payloads in self._redelivery.due(self._numbering.predecessors):
-            self.outlet.send(receiver, encode_envelope(envelope), body, payloads)
+        self._departure.send_again(self.outlet, self._numbering.predecessors)
         if self.actor.store is not None:
             self.actor.store.maintain()
 
     @property
     def current_input(self) -> str:
         """The input that the core handles or handled last, for people."""
-        if isinstance(self._event, Received):
-            return f"{self._event.message.kind} {'/'.join(map(str, self._event.ref))}"
-        return repr(self._event)[:200]
+        return name_of_input(self._event)
 
     def close(self, linger_ms: int) -> None:
         """Release everything, waiting at most `linger_ms` for the last messages to leave."""
@@ -219,11 +220,22 @@ class ActorLoop:
         """How long nothing is due, in milliseconds."""
         if self.intake.has_backlog:
             return 0
-        left_s = min(self._look_back_at, self._heartbeat_at, *self._timers.values()) - time.monotonic()
+        left_s = min(self._look_back_at, self._heartbeat_at, self._timers.next_at) - time.monotonic()
         return max(0, math.ceil(left_s * 1000))
 
+    def _seat_guests(self) -> None:
+        """Take in who was given a seat since the last look, as a step, before anything that they say."""
+        news, book = self._reception.news(), self._reception.book
+        if news is None:
+            return
+        self._handle(news)
+        self.intake.seat_guests(book)
+        self.inbox.admit_guests(self.seat.role, book)
+        self._departure.seat_guests(self.outlet, self.seat.role, book)
+        self.reporter.guests, self._heartbeat_at = book, 0.0
+
     def _take_messages(self) -> int:
-        for sender, reason in self.inbox.take_refusals():
+        for sender, reason in (*self.inbox.take_refusals(), *self.outlet.take_refusals()):
             self.refusals.add(sender, "handshake", reason)
         count = 0
         while count < BATCH_MESSAGES:
@@ -274,12 +286,7 @@ class ActorLoop:
             self._batch.append((step, now_ns, offset))
 
     def _fire_timers(self) -> None:
-        if not self._timers:
-            return
-        now = time.monotonic()
-        due = sorted((at, name) for name, at in self._timers.items() if at <= now)
-        for _, name in due:
-            del self._timers[name]
+        for name in self._timers.take_due():
             refusal = self._handle(Fired(name)).refusal
             if refusal is not None:
                 self.refusals.add(self.seat.instance, f"timer {name}", refusal)
@@ -294,7 +301,7 @@ class ActorLoop:
         batch, self._batch = self._batch, []
         for step, now_ns, offset in batch:
             if step.record.outgoing:
-                self._send(step, now_ns, Place(self.epoch, self.journal.first_seq, offset))
+                self._departure.send(self.outlet, step, now_ns, Place(self.epoch, self.journal.first_seq, offset))
             self._carry_out(step.outcome)
         if self._work_s >= max(SNAPSHOT_WORK_S, SNAPSHOT_SHARE * self._snapshot_s):
             self._snapshot()
@@ -305,12 +312,6 @@ class ActorLoop:
         """Let those who send to a boxed actor see what it has heard and journalled."""
         if self._cursor_file is not None:
             self._cursor_file.write(self.intake.cursors)
-
-    def _send(self, step: Step, now_ns: int, place: Place) -> None:
-        for out in step.record.outgoing:
-            envelope = envelope_of(step.record.event, out, self.seat.instance, place, now_ns)
-            payloads = out.payloads if out.receiver in self._redelivery.receivers else travelling(out.payloads)
-            self.outlet.send(out.receiver, encode_envelope(envelope), out.body, payloads)
 
     def _flush(self) -> None:
         self._with_space(self.journal.flush)
@@ -349,8 +350,7 @@ class ActorLoop:
         time.sleep(DISK_RETRY_S)
 
     def _carry_out(self, outcome: Outcome) -> None:
-        for timer in outcome.timers:
-            self._timers[timer.name] = time.monotonic() + timer.delay_s
+        self._timers.set(outcome.timers)
         for effect in outcome.effects:
             self._with_space(partial(write_atomically, self.home / effect.path, effect.content))
         for note in outcome.notes:

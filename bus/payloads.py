@@ -16,8 +16,8 @@ from bus.codec import BytesLike, unpack
 from bus.core import MessageRef
 from bus.envelope import Place
 from bus.errors import DecodeError, JournalError, MissingInputError
-from bus.segment import SegmentName, SegmentReader, list_segments
-from bus.step import Outgoing, decode_step
+from bus.segment import MOST_NAMES, SegmentName, SegmentReader, list_segments
+from bus.step import MAX_BODY_BYTES, MAX_SEQ, Outgoing, decode_step
 
 LEFT_BEHIND_BYTES: Final = 64 * 1024
 """Payloads of a message of this size and more stay in its sender's journal."""
@@ -46,10 +46,13 @@ class _SegmentIndex:
 
 
 def _seqs_with_payload(body: bytes) -> list[int]:
+    """The messages in the body of a step that have a payload there; what is no such body has none."""
+    if len(body) > MAX_BODY_BYTES:
+        return []
     try:
         _, _, rows, _ = unpack(body)
-        return [row[3] for row in rows if row[7] and not isinstance(row[7][0], tuple)]
-    except (DecodeError, ValueError, TypeError, IndexError):
+        return [row[3] for row in rows if row[7] and type(row[7][0]) is int and 0 < row[3] <= MAX_SEQ]
+    except (DecodeError, ValueError, TypeError, LookupError):
         return []
 
 
@@ -82,18 +85,28 @@ class PayloadStore:
 
     def resolve(self, ref: MessageRef) -> BytesLike:
         """The first payload of message `ref`; raises MissingInputError when no journal holds it whole."""
-        wanted = SegmentName(ref.epoch, ref.seq)
-        held = [path for name, path in list_segments(self._run_folder / ref.sender) if name <= wanted]
-        offset = self._offset_in(held[-1], ref) if held else None
-        if offset is None:
-            raise MissingInputError("/".join(map(str, ref)), f"no frame of {ref.sender} holds its payload")
-        return self._message(held[-1], offset, ref).payloads[0]
-
-    def _offset_in(self, path: Path, ref: MessageRef) -> int | None:
         try:
-            reader = self._open(path)
+            path, offset = self._frame_of(ref)
         except OSError as error:
             raise MissingInputError("/".join(map(str, ref)), str(error)) from error
+        out = self._message(path, offset, ref)
+        if not out.origins or out.origins[0] is not None:
+            raise MissingInputError("/".join(map(str, ref)), f"its frame at {offset} of {path.name} holds no payload")
+        return out.payloads[0]
+
+    def _frame_of(self, ref: MessageRef) -> tuple[Path, int]:
+        """The segment that holds the payload of `ref`, and where its frame begins."""
+        wanted = SegmentName(ref.epoch, ref.seq)
+        is_instance = Path(ref.sender).name == ref.sender
+        held = list_segments(self._run_folder / ref.sender, most=MOST_NAMES) if is_instance else []
+        path = max((path for name, path in held if name <= wanted), default=None)
+        offset = self._offset_in(path, ref) if path is not None else None
+        if path is None or offset is None:
+            raise MissingInputError("/".join(map(str, ref)), f"no frame of {ref.sender} holds its payload")
+        return path, offset
+
+    def _offset_in(self, path: Path, ref: MessageRef) -> int | None:
+        reader = self._open(path)
         index = self._indices.setdefault(path, _SegmentIndex(reader.first_frame))
         if index.offset_of(ref.seq) is None:
             index.extend(reader)

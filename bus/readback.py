@@ -8,17 +8,22 @@ starts again, and when a run is replayed.
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from bus.codec import Decoder
 from bus.core import Cursor, MessageRef, Received
 from bus.errors import DecodeError, MissingInputError
 from bus.payloads import PayloadStore
+from bus.seating import book_in, seats_of
 from bus.step import Heard
-from bus.stream import Damage, Journalled, SenderStream
+from bus.stream import Found, Journalled, SenderStream
 from bus.topology import accepted_by, senders_to
+from schemas.guests import NO_GUESTS, GuestBook
 from schemas.manifest import Seat
 from schemas.roles import Role
+
+SUPERVISOR: Final[Role] = "supervisor"
+"""What the user wants of an actor is said by the supervisor, in a journal of its own."""
 
 
 class RefusedBody(NamedTuple):
@@ -37,9 +42,13 @@ class Admission:
     """Decides by the topology what one receiver may decode at all."""
 
     def __init__(self, role: Role, seats: tuple[Seat, ...]) -> None:
-        self._role_of: dict[str, Role] = {seat.instance: seat.role for seat in seats}
+        self._role_of: dict[str, Role] = {**{seat.instance: seat.role for seat in seats}, SUPERVISOR: SUPERVISOR}
         self._decoders = {key: Decoder(cls) for key, cls in accepted_by(role).items()}
         self._role = role
+
+    def seat_guests(self, book: GuestBook) -> None:
+        """Admit the guests in `book` as their roles allow; nobody takes the seat of one who has one."""
+        self._role_of = {**{seat.instance: seat.role for seat in seats_of(book)}, **self._role_of}
 
     def decoder(self, sender: str, kind: str) -> Decoder:
         """The decoder of `kind` from `sender`; raises DecodeError when it may not send that here."""
@@ -70,24 +79,40 @@ class Admission:
 def streams_to(
     seat: Seat, seats: tuple[Seat, ...], run_folder: Path, payloads: PayloadStore
 ) -> dict[str, SenderStream]:
-    """The journals of everyone who may say something journalled to `seat`, by instance."""
+    """The journals of everyone who may say something journalled to `seat`, by instance; the supervisor has no seat."""
+    roles = {**{other.instance: other.role for other in seats}, SUPERVISOR: SUPERVISOR}
     senders = senders_to(seat.role)
     return {
-        other.instance: SenderStream(run_folder, other.instance, seat.instance, payloads)
-        for other in seats
-        if other.role in senders
+        instance: SenderStream(run_folder, instance, seat.instance, payloads)
+        for instance, role in roles.items()
+        if role in senders
     }
 
 
 class Readback:
     """Finds the inputs of one actor, in the order in which its journal names them."""
 
-    def __init__(self, seat: Seat, seats: tuple[Seat, ...], run_folder: Path) -> None:
+    def __init__(self, seat: Seat, seats: tuple[Seat, ...], run_folder: Path, guests: GuestBook = NO_GUESTS) -> None:
         self.cursors: dict[str, Cursor] = {}
+        self._seat = seat
+        self._run_folder = run_folder
         self._payloads = PayloadStore(run_folder)
         self._streams = streams_to(seat, seats, run_folder, self._payloads)
         self._admission = Admission(seat.role, seats)
-        self._reading: dict[str, Iterator[Journalled | Damage]] = {}
+        self._reading: dict[str, Iterator[Found]] = {}
+        self._seat_guests(guests)
+
+    def observe(self, event: object) -> None:
+        """Take in the guests that `event` tells of, if it does."""
+        book = book_in(event)
+        if book is not None:
+            self._seat_guests(book)
+
+    def _seat_guests(self, book: GuestBook) -> None:
+        self._admission.seat_guests(book)
+        if book.guests:
+            found = streams_to(self._seat, seats_of(book), self._run_folder, self._payloads)
+            self._streams = {**found, **self._streams}
 
     def start_after(self, cursors: Mapping[str, Cursor]) -> None:
         """Begin behind `cursors`."""
@@ -121,7 +146,7 @@ class Readback:
                 cursor = self.cursors.get(ref.sender, Cursor(0, 0))
                 reading = self._reading[ref.sender] = stream.after(cursor)
             for item in reading:
-                if isinstance(item, Damage) or item.ref < ref:
+                if not isinstance(item, Journalled) or item.ref < ref:
                     continue
                 if item.ref == ref:
                     return item

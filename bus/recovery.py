@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from bus.core import Cursor, StepPosition
+from bus.errors import JournalError
 from bus.frame import Fault, Frame, FrameKind
 from bus.segment import HEAD_BYTES, SegmentName, SegmentReader, list_segments
 from bus.step import SnapshotRecord, decode_snapshot, decode_step
@@ -105,14 +106,25 @@ def _cut(path: Path, size: int) -> None:
 
 
 def _find_snapshot(name: SegmentName, path: Path, history: History) -> None:
+    """Take the last snapshot of a segment; when it is none, an earlier segment has to do."""
     last = None
     for item in frames_of(path):
         if isinstance(item, Frame) and item.kind is FrameKind.SNAPSHOT:
             last = item
-    if last is not None:
+    if last is None:
+        return
+    try:
         history.snapshot = decode_snapshot(last)
-        history.snapshot_at = history.last = StepPosition(name.epoch, last.step)
-        history.predecessors = dict(history.snapshot.predecessors)
+    except JournalError as error:
+        history.damages.append(_damage(path, last, error))
+        return
+    history.snapshot_at = history.last = StepPosition(name.epoch, last.step)
+    history.predecessors = dict(history.snapshot.predecessors)
+
+
+def _damage(path: Path, frame: Frame, error: JournalError) -> Damage:
+    """A frame that is whole, and does not hold what it should."""
+    return Damage(path.name, frame.offset, frame.end - frame.offset, str(error))
 
 
 def _segment_of(segments: list[tuple[SegmentName, Path]], position: StepPosition) -> int:
@@ -134,5 +146,10 @@ def _read_segment(name: SegmentName, path: Path, history: History) -> None:
             if history.snapshot is not None and at <= history.snapshot_at:
                 continue
             history.last = max(history.last, at)
-            for out in decode_step(item).outgoing:
+            try:
+                outgoing = decode_step(item).outgoing
+            except JournalError as error:
+                history.damages.append(_damage(path, item, error))
+                continue
+            for out in outgoing:
                 history.predecessors[out.receiver] = Cursor(name.epoch, out.seq)

@@ -12,6 +12,8 @@ from typing import Final
 
 LINES_PER_SECOND: Final = 50
 MAX_REASON_CHARS: Final = 500
+MOST_SENDERS: Final = 1000
+"""Names that are counted one by one: whoever lies may claim any."""
 
 
 class Refusals:
@@ -21,15 +23,26 @@ class Refusals:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.count = 0
         self.last: str | None = None
+        self._by_sender: dict[str, int] = {}
         self._instance = instance
         self._fd = os.open(folder / f"{instance}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._second = 0
         self._written = 0
         self._left_out = 0
 
-    def add(self, sender: str, kind: str, reason: str) -> None:
-        """Count a refusal; write it unless this second has seen too many."""
+    def of(self, sender: str) -> int:
+        """How many were refused of what `sender` said, under its key or, without keys, under its name."""
+        return self._by_sender.get(sender, 0)
+
+    def add(self, sender: str, kind: str, reason: str, holder: str | None = None) -> None:
+        """Count a refusal, of the `holder` of the key when that is another than the `sender` claims to be.
+
+        It is written unless this second has seen too many.
+        """
         self.count += 1
+        who = holder or sender
+        if who in self._by_sender or len(self._by_sender) < MOST_SENDERS:
+            self._by_sender[who] = self.of(who) + 1
         self.last = f"{kind} from {sender}: {reason}"[:MAX_REASON_CHARS]
         now = time.time_ns()
         if now // 1_000_000_000 != self._second:

@@ -10,15 +10,16 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from bus.core import Actor, Input, MessageRef, StepPosition
+from bus.core import Actor, Cursor, Input, MessageRef, StepPosition, StoreFullError
 from bus.difference import Comparison, Difference
-from bus.errors import JournalError
+from bus.errors import JournalError, StartError
 from bus.execution import Execution, Step
 from bus.frame import Fault, Frame, FrameKind
-from bus.readback import Readback, RefusedBody
+from bus.readback import Accepted, Readback, RefusedBody
 from bus.recording import Recording
 from bus.segment import SegmentName
 from bus.step import Numbering, SnapshotRecord, StepRecord, decode_snapshot, decode_step
+from bus.torn import is_unfinished
 from schemas.errors import OneirosError
 from schemas.manifest import Seat
 
@@ -42,8 +43,11 @@ class JournalDamage:
     """What ends a replay before its end."""
 
     segment: str
+    """Empty where the damage is not in the actor's own journal."""
     offset: int
     reason: str
+    missing: MessageRef | None = None
+    """The input that cannot be read back."""
 
 
 @dataclass
@@ -101,10 +105,15 @@ class Replay:
         self._epoch = 0
         self._uncommitted = 0
         self._last_agreed: int | None = None
+        self._awaited: MessageRef | None = None
+        """The input that is being read back."""
         self.verdict = Verdict(seat.instance)
 
     def run(self, bounds: Bounds, progress: Callable[[int], None] = lambda _: None) -> Verdict:
-        """Replay within `bounds`; `progress` is told the number of each step."""
+        """Replay within `bounds`; `progress` is told the number of each step.
+
+        Raises StartError when the actor cannot be built here, StoreFullError when its store has no room.
+        """
         verdict, first_ns = self.verdict, None
         try:
             begin = self._begin(bounds)
@@ -122,8 +131,10 @@ class Replay:
                 if not verdict.is_identical:
                     break
             self._commit(StepPosition(self._epoch, verdict.steps))
+        except (StartError, StoreFullError):
+            raise
         except JournalError as error:
-            verdict.damage = JournalDamage("", 0, str(error))
+            verdict.damage = JournalDamage("", 0, str(error), self._awaited)
         except OneirosError as error:
             verdict.notes.append(f"ended by {type(error).__name__}: {error}")
             verdict.divergence = self._ended(error)
@@ -139,13 +150,19 @@ class Replay:
         self._readback.close()
 
     def _frames(self, begin: StepPosition) -> Iterator[tuple[SegmentName, Frame]]:
-        """All frames of the actor; stops at damage, and at a torn tail without a word."""
+        """All frames that the actor has written by now; stops at damage, and at an unfinished write without a word.
+
+        What it takes in later may stand beyond the place to which the journals of others are read.
+        """
         segments = self._recording.segments(self._seat.instance)
+        sizes = {path: path.stat().st_size for _, path in segments}
         for name, path, item in self._recording.frames(self._seat.instance):
             if name.epoch < begin.epoch:
                 continue
+            if item.offset >= sizes.get(path, 0):
+                return
             if isinstance(item, Fault):
-                if not (item.is_torn and (name, path) == segments[-1]):
+                if (name, path) != segments[-1] or not is_unfinished(item, path):
                     self.verdict.damage = JournalDamage(path.name, item.offset, item.reason)
                 return
             yield name, item
@@ -219,13 +236,25 @@ class Replay:
 
     def _handle(self, execution: Execution, record: StepRecord, wall_ns: int) -> tuple[str, Step]:
         if not isinstance(record.event, MessageRef):
+            self._readback.observe(record.event)
             return repr(record.event)[:200], execution.handle(record.event, wall_ns)
-        accepted = self._readback.read(record.event)
+        self._awaited = record.event
+        accepted = self._recall(execution, record.event, record)
+        self._awaited = None
         name = "/".join(map(str, record.event))
         if isinstance(accepted, RefusedBody):
             return f"{accepted.kind} {name}", execution.refuse(record.event, accepted.reason)
         event: Input = accepted
         return f"{accepted.message.kind} {name}", execution.handle(event, wall_ns)
+
+    def _recall(self, execution: Execution, ref: MessageRef, record: StepRecord) -> Accepted:
+        """The message `ref`: from its sender's journal, of a guest as its receiver kept it."""
+        if not execution.is_guest(ref.sender):
+            return self._readback.read(ref)
+        if record.heard is None and record.refusal is not None:
+            self._readback.cursors[ref.sender] = Cursor(ref.epoch, ref.seq)
+            return RefusedBody(ref, "", record.refusal)
+        return self._readback.recall(ref, record.heard)
 
     def _commit(self, position: StepPosition) -> None:
         if self._execution is not None and self._execution.actor.store is not None and self._uncommitted:

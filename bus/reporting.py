@@ -17,8 +17,11 @@ from bus.link import Outlet
 from bus.refusals import Refusals
 from schemas.base import Message
 from schemas.control import Failed, Figure, Heartbeat, Ready, Stopped, Traffic
+from schemas.guests import NO_GUESTS, GuestBook
 
 SUPERVISOR = "supervisor"
+GUESTS_KNOWN = "guests_known"
+"""The figure by which an actor tells which guest book it knows."""
 
 
 @dataclass
@@ -30,6 +33,8 @@ class Reporter:
     outlet: Outlet
     intake: Intake
     refusals: Refusals
+    guests: GuestBook = NO_GUESTS
+    """The guest book that this process knows."""
 
     def ready(self, step: int, recovered_steps: int, cut_bytes: int) -> None:
         """The inbox is served and the journal repaired."""
@@ -56,7 +61,7 @@ class Reporter:
             damaged=self.intake.damaged,
             queue=queue,
         )
-        shown = tuple(Figure(name=name, value=value) for name, value in figures.items())
+        shown = tuple(Figure(name=name, value=value) for name, value in {**figures, **self._of_guests()}.items())
         self._tell(
             Heartbeat(
                 instance=self.instance,
@@ -67,6 +72,14 @@ class Reporter:
                 last_refusal=self.refusals.last,
             )
         )
+
+    def _of_guests(self) -> dict[str, Scalar]:
+        """Which guest book is known, and how much was refused of each guest; nothing without guests."""
+        if not self.guests.version:
+            return {}
+        names = [guest.instance for guest in self.guests.guests]
+        refused = {f"refused_of.{name.replace('-', '_')}": self.refusals.of(name) for name in names}
+        return {GUESTS_KNOWN: self.guests.version, **refused}
 
     def stopped(self, step: int) -> None:
         """The journal is closed."""

@@ -47,8 +47,8 @@ class Restoration:
         return count
 
     def _repeat(self, frame: Frame, position: StepPosition, finish: Finish) -> None:
-        record = decode_step(frame)
         try:
+            record = decode_step(frame)
             step = self._handle(record, frame.wall_ns)
         except JournalError as error:
             self.log.error(f"step {position.step} cannot be repeated: {error}")
@@ -70,6 +70,7 @@ class Restoration:
                     return self.execution.refuse(ref, accepted.reason)
                 event = accepted
             case Fired() | Observed() | Started() as other:
+                self.readback.observe(other)
                 event = other
         return self.execution.handle(event, wall_ns)
 
@@ -78,7 +79,7 @@ class Restoration:
         try:
             return self.readback.recall(ref, record.heard)
         except MissingInputError:
-            if record.refusal is None or not self.execution.keeps_messages:
+            if record.refusal is None or not self.execution.keeps_messages_of(ref.sender):
                 raise
             self.readback.cursors[ref.sender] = Cursor(ref.epoch, ref.seq)
             return RefusedBody(ref, "", record.refusal)

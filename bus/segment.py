@@ -5,6 +5,7 @@ frame being written is not taken for damage (dossier of reliability, section 3, 
 never handed out.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from bus.codec import unpack
 from bus.errors import DecodeError, JournalError
+from bus.files import open_to_read
 from bus.frame import (
     FRAME_HEADER_BYTES,
     MARK,
@@ -26,6 +28,10 @@ from bus.frame import (
 
 WINDOW_BYTES: Final = 1024 * 1024
 HEAD_BYTES: Final = 64 * 1024
+MOST_NAMES: Final = 50_000
+"""In the folder of another's journal; more are not looked through while an actor runs."""
+MOST_CHECKED: Final = 8
+"""How many times the bytes after a fault are checked for a good frame: more false beginnings are put there."""
 
 
 class SegmentName(NamedTuple):
@@ -48,11 +54,25 @@ class SegmentName(NamedTuple):
         return cls(int(epoch), int(seq)) if epoch.isdigit() and seq.isdigit() else None
 
 
-def list_segments(folder: Path) -> list[tuple[SegmentName, Path]]:
-    """The segments in `folder`, oldest first; empty when there is no such folder."""
-    if not folder.is_dir():
+def list_segments(
+    folder: Path, after: SegmentName | None = None, most: int | None = None
+) -> list[tuple[SegmentName, Path]]:
+    """The segments in `folder`, or those beyond `after`, oldest first; empty when there is no such folder.
+
+    Raises OSError when there are more than `most` names to look through.
+    """
+    known = "" if after is None else after.file_name()
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for number, entry in enumerate(entries):
+                if number == most:
+                    raise OSError(errno.EFBIG, f"more than {most} names are in a journal", str(folder))
+                if entry.name > known:
+                    found.append(folder / entry.name)
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    named = ((SegmentName.parse(path), path) for path in folder.iterdir())
+    named = ((SegmentName.parse(path), path) for path in found)
     return sorted((name, path) for name, path in named if name is not None)
 
 
@@ -61,7 +81,7 @@ class SegmentReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = open_to_read(path)
         self.head: dict[str, Any] = {}
         self.first_frame = 0
         self.head_fault: str | None = None
@@ -96,22 +116,31 @@ class SegmentReader:
         return _intact(header, body, memoryview(payload), offset)
 
     def bodies(self, start: int, limit: int) -> Iterator[tuple[int, int, bytes]]:
-        """Offset, end and body of the frames from `start`: to find one, not to use it.
+        """Offset, end and body of the frames from `start`, no body without payload: to find one, not to use it.
 
         Payloads are not read and checksums not checked. Bytes that cannot be a frame are passed over.
         """
+        for header, offset in self.headers(start, limit):
+            yield offset, offset + header.size, self.body_at(header, offset) if header.payload_bytes else b""
+
+    def headers(self, start: int, limit: int) -> Iterator[tuple[FrameHeader, int]]:
+        """The heads of the frames from `start`, unchecked, and where they begin; what cannot be one is passed over."""
         offset = start
         while offset + FRAME_HEADER_BYTES <= limit:
-            header = parse_header(os.pread(self._fd, FRAME_HEADER_BYTES, offset))
+            header = parse_header(self._window(offset, limit, FRAME_HEADER_BYTES))
             if header is None or offset + header.size > limit:
                 fault = self._fault(offset, limit)
                 if fault.is_torn:
                     return
                 offset += fault.size
                 continue
-            body = os.pread(self._fd, header.body_bytes, offset + FRAME_HEADER_BYTES)
-            yield offset, offset + header.size, body if header.payload_bytes else b""
+            yield header, offset
             offset += header.size
+
+    def body_at(self, header: FrameHeader, offset: int) -> bytes:
+        """The body of the frame at `offset` whose head is `header`, unchecked."""
+        start = offset + FRAME_HEADER_BYTES
+        return self._window(start, start + header.body_bytes, header.body_bytes)
 
     def frames(self, start: int, limit: int) -> Iterator[Frame | Fault]:
         """Frames from offset `start` up to `limit`, a size snapshot; a fault stands where bytes are no frame."""
@@ -140,11 +169,17 @@ class SegmentReader:
     def _fault(self, offset: int, limit: int) -> Fault:
         """The extent of the bad bytes at `offset`: to the next good frame, or to `limit` when there is none."""
         data = self._window(offset, limit, limit - offset)
+        left = MOST_CHECKED * len(data)
         at = data.find(MARK, 1)
         while at != -1 and at + FRAME_HEADER_BYTES <= len(data):
             header = parse_header(data, at)
-            if header is not None and at + header.size <= len(data) and _checked(header, data, at, 0) is not None:
-                return Fault(offset, at, is_torn=False, reason="bytes fail their checksum before a good frame")
+            if header is not None and at + header.size <= len(data):
+                if _checked(header, data, at, 0) is not None:
+                    return Fault(offset, at, is_torn=False, reason="bytes fail their checksum before a good frame")
+                left -= header.size
+                if left < 0:
+                    reason = "bytes fail their checksum, and too many of them look like frames"
+                    return Fault(offset, limit - offset, is_torn=False, reason=reason)
             at = data.find(MARK, at + 1)
         return Fault(offset, limit - offset, is_torn=True, reason="no whole frame to the end of the file")
 

@@ -16,6 +16,7 @@ from bus.codec import unpack
 from bus.core import MessageRef
 from bus.envelope import Place
 from bus.errors import JournalError
+from bus.files import open_to_read
 from bus.frame import FRAME_HEADER_BYTES, MARK, Fault, Frame, FrameHeader, FrameKind, is_intact, parse_header
 from bus.segment import HEAD_BYTES, SegmentName, SegmentReader, list_segments
 from bus.step import Outgoing, RecordedInput, decode_step
@@ -90,6 +91,7 @@ class JournalSkim:
         self._reader: SegmentReader | None = None
         self._offset = 0
         self._window, self._base = b"", 0
+        self._complaint = ""
 
     def start_at(self, wall_ns: int) -> None:
         """Start with the segment that was being written at `wall_ns`: all before it is older."""
@@ -111,7 +113,18 @@ class JournalSkim:
                     self._offset = frame.offset + frame.header.size
 
     def news(self) -> Iterator[SkimmedStep | Damage]:
-        """The steps that are whole on disk and were not read yet, oldest first."""
+        """The steps that are whole on disk and were not read yet, oldest first.
+
+        What cannot be opened or read is said once; the next reading tries again.
+        """
+        try:
+            yield from self._news()
+        except OSError as error:
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                yield Damage(self._path.name, self._offset, 0, self._complaint)
+
+    def _news(self) -> Iterator[SkimmedStep | Damage]:
         if self._reader is None:
             segments = list_segments(self._folder)
             if not segments:
@@ -132,9 +145,9 @@ class JournalSkim:
             self._reader, self._fd = None, -1
 
     def _open(self, name: SegmentName, path: Path) -> None:
+        reader, fd = SegmentReader(path), open_to_read(path)
         self.close()
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._reader, self._name, self._path = SegmentReader(path), name, path
+        self._reader, self._fd, self._name, self._path = reader, fd, name, path
         self._offset = self._reader.first_frame
         self._window, self._base = b"", 0
 
@@ -220,7 +233,7 @@ class JournalSkim:
         header = item.header
         frame = Frame(FrameKind.STEP, header.step, header.wall_ns, item.body, NOTHING, item.offset, header.checksum)
         try:
-            record = decode_step(frame)
+            record = decode_step(frame, header.payload_bytes)
             sizes = _payload_sizes(item.body) if header.payload_bytes else ()
         except JournalError as error:
             return Damage(self._path.name, item.offset, header.size, str(error))
@@ -244,7 +257,10 @@ class JournalSkim:
 
 def begun_ns(path: Path) -> int:
     """When a segment was begun; 0 when its head does not say."""
-    reader = SegmentReader(path)
+    try:
+        reader = SegmentReader(path)
+    except OSError:
+        return 0
     try:
         begun = reader.head.get("wall_ns", 0)
         return begun if isinstance(begun, int) else 0

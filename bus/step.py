@@ -5,13 +5,31 @@ stored by reference, since their sender's journal holds them; a boxed actor cann
 beside the reference. A payload that another message of the run already holds is stored by reference too.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from msgpack import UnpackException, unpackb
 
 from bus.codec import BytesLike, encode_body, pack, payloads_of, unpack
 from bus.core import Cursor, Fired, MessageRef, Observed, Started
 from bus.errors import DecodeError, JournalError
 from bus.frame import Frame
 from schemas.base import Message
+
+MAX_EPOCH: Final = 2**20 - 1
+MAX_SEQ: Final = 2**40 - 1
+"""Numbers of processes and messages stay below; the names of segments hold six and twelve digits of them."""
+MAX_NAME_CHARS: Final = 256
+"""Of a kind, and of a sender."""
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+"""Of a step without its payloads: what it takes to unpack one is many times that."""
+SHOWN: Final = 8
+"""Items and characters of what is refused that its report shows."""
+
+HEARD_FIELDS: Final = 7
+"""Of a message that its receiver has kept whole."""
+MESSAGE_FIELDS: Final = (4, HEARD_FIELDS)
+
+_new = tuple.__new__
 
 
 class Outgoing(NamedTuple):
@@ -123,41 +141,112 @@ def _event_row(event: RecordedInput) -> tuple[Any, ...]:
             return ("s", epoch)
 
 
-def _event_of(row: tuple[Any, ...]) -> RecordedInput:
-    match row:
-        case ("m", sender, epoch, seq, *_):
-            return MessageRef(sender, epoch, seq)
-        case ("t", name):
-            return Fired(name)
-        case ("o", name, data):
-            return Observed(name, data)
-        case ("s", epoch):
-            return Started(epoch)
-    raise JournalError(f"a step names an unknown input {row!r}")
+def decode_step(frame: Frame, payload_bytes: int | None = None) -> StepRecord:
+    """The step in `frame`; raises JournalError unless every field is of its type and range, and the sizes fit.
 
-
-def _heard_of(row: tuple[Any, ...]) -> Heard | None:
-    return Heard(*row[4:]) if len(row) > 4 else None
-
-
-def decode_step(frame: Frame) -> StepRecord:
-    """The step in `frame`; raises JournalError when its body is not one."""
+    `payload_bytes` is what the frame holds of payload when its reader has passed that over.
+    """
     try:
-        event, digest, rows, refusal = unpack(frame.body)
-        at = 0
-        outgoing = []
-        for receiver, kind, version, seq, epoch, last, body, held in rows:
-            payloads: list[BytesLike] = []
-            for entry in held:
-                size = 0 if isinstance(entry, tuple) else entry
-                payloads.append(frame.payload[at : at + size])
-                at += size
-            origins = tuple(MessageRef(*entry) if isinstance(entry, tuple) else None for entry in held)
-            at_receiver = Cursor(epoch, last)
-            outgoing.append(Outgoing(receiver, kind, version, seq, at_receiver, body, tuple(payloads), origins))
-        return StepRecord(_event_of(event), digest, tuple(outgoing), refusal, _heard_of(event))
-    except (DecodeError, ValueError, TypeError) as error:
+        if len(frame.body) > MAX_BODY_BYTES:
+            raise ValueError(f"its body has {len(frame.body)} bytes, the limit is {MAX_BODY_BYTES}")
+        event, digest, rows, refusal = unpackb(frame.body, use_list=False, strict_map_key=False)
+        size = len(frame.payload) if payload_bytes is None else payload_bytes
+        if type(event) is not tuple or type(rows) is not tuple or type(digest) is not bytes:
+            raise ValueError("its input, its messages or its digest are none")
+        if refusal is not None and type(refusal) is not str:
+            raise ValueError(f"no refusal is {_short(refusal)}")
+        outgoing = _outgoing(rows, frame.payload, size) if rows or size else ()
+        heard = _heard_of(event) if len(event) == HEARD_FIELDS else None
+        return _new(StepRecord, (_event_of(event), digest, outgoing, refusal, heard))
+    except (UnpackException, RecursionError, ValueError, TypeError) as error:
         raise JournalError(f"the step at offset {frame.offset} is not readable: {error}") from error
+
+
+def _outgoing(rows: tuple[Any, ...], payload: memoryview, size: int) -> tuple[Outgoing, ...]:
+    """The messages in `rows`, which share `size` bytes of payload. Raises ValueError or TypeError."""
+    outgoing, at = [], 0
+    for receiver, kind, version, seq, epoch, last, body, held in rows:
+        if type(receiver) is not str or type(kind) is not str or type(body) is not bytes or type(held) is not tuple:
+            raise ValueError(f"no message is {_short((receiver, kind, body, held))}")
+        if not (type(version) is type(seq) is type(epoch) is type(last) is int):
+            raise ValueError(f"no message has the numbers {_short((version, seq, epoch, last))}")
+        if version | epoch < 0 or version | epoch > MAX_EPOCH or not 0 < seq <= MAX_SEQ or not 0 <= last <= MAX_SEQ:
+            raise ValueError(f"no message has the numbers {_short((version, seq, epoch, last))}")
+        if len(kind) > MAX_NAME_CHARS:
+            raise ValueError(f"no kind has {len(kind)} characters")
+        payloads: tuple[BytesLike, ...] = ()
+        origins: tuple[MessageRef | None, ...] = ()
+        if held:
+            payloads, origins, at = _held(held, payload, at)
+        cursor = _new(Cursor, (epoch, last))
+        outgoing.append(_new(Outgoing, (receiver, kind, version, seq, cursor, body, payloads, origins)))
+    if at != size:
+        raise ValueError(f"it holds {size} bytes of payload, its messages have {at}")
+    return tuple(outgoing)
+
+
+def _held(
+    held: tuple[Any, ...], payload: memoryview, at: int
+) -> tuple[tuple[BytesLike, ...], tuple[MessageRef | None, ...], int]:
+    """The payloads and origins that `held` describes, and where in `payload` they end. Raises ValueError."""
+    payloads: list[BytesLike] = []
+    origins: list[MessageRef | None] = []
+    for entry in held:
+        if type(entry) is int and entry >= 0:
+            payloads.append(payload[at : at + entry])
+            origins.append(None)
+            at += entry
+        else:
+            payloads.append(payload[at:at])
+            origins.append(_ref_of(*entry))
+    return tuple(payloads), tuple(origins), at
+
+
+def _ref_of(sender: object, epoch: object, seq: object) -> MessageRef:
+    if type(sender) is not str or type(epoch) is not int or type(seq) is not int:
+        raise ValueError(f"no message is called {_short((sender, epoch, seq))}")
+    if not (0 <= epoch <= MAX_EPOCH and 0 <= seq <= MAX_SEQ and len(sender) <= MAX_NAME_CHARS):
+        raise ValueError(f"no message is called {_short((sender, epoch, seq))}")
+    return _new(MessageRef, (sender, epoch, seq))
+
+
+def _event_of(row: tuple[Any, ...]) -> RecordedInput:
+    """The input in `row`, an array that begins with the letter of its kind. Raises ValueError or TypeError."""
+    size = len(row)
+    if size in MESSAGE_FIELDS and row[0] == "m":
+        return _ref_of(row[1], row[2], row[3])
+    if size == 3:
+        letter, name, data = row
+        if letter == "o" and type(name) is str and type(data) is bytes:
+            return Observed(name, data)
+    elif size == 2:
+        letter, fact = row
+        if letter == "t" and type(fact) is str:
+            return Fired(fact)
+        if letter == "s" and type(fact) is int and 0 <= fact <= MAX_EPOCH:
+            return Started(fact)
+    raise ValueError(f"no input is {_short(row)}")
+
+
+def _heard_of(row: tuple[Any, ...]) -> Heard:
+    """The message that follows its reference in `row`. Raises ValueError."""
+    _, _, _, _, kind, version, body = row
+    if type(kind) is str and type(version) is int and type(body) is bytes and 0 <= version <= MAX_EPOCH:
+        return Heard(kind, version, body)
+    raise ValueError(f"nothing was heard that is {_short(row[4:])}")
+
+
+def _short(values: object) -> str:
+    """What of `values` fits into a line of a log."""
+    if not isinstance(values, tuple):
+        return type(values).__name__
+    return f"({', '.join(map(_short_item, values[:SHOWN]))})"
+
+
+def _short_item(value: object) -> str:
+    if isinstance(value, str | bytes):
+        return repr(value[:SHOWN])
+    return repr(value) if type(value) is int else type(value).__name__
 
 
 def encode_snapshot(record: SnapshotRecord) -> bytes:
@@ -169,10 +258,20 @@ def decode_snapshot(frame: Frame) -> SnapshotRecord:
     """The snapshot in `frame`; raises JournalError when its body is not one."""
     try:
         state, cursors, predecessors = unpack(frame.body)
-        return SnapshotRecord(
-            state,
-            {sender: Cursor(*at) for sender, at in cursors.items()},
-            {receiver: Cursor(*at) for receiver, at in predecessors.items()},
-        )
-    except (DecodeError, ValueError, TypeError, AttributeError) as error:
+        if type(state) is not bytes:
+            raise ValueError(f"its state is a {type(state).__name__}")
+        return SnapshotRecord(state, cursors_of(cursors), cursors_of(predecessors))
+    except (DecodeError, ValueError, TypeError) as error:
         raise JournalError(f"the snapshot at offset {frame.offset} is not readable: {error}") from error
+
+
+def cursors_of(value: object) -> dict[str, Cursor]:
+    """The cursors in what was unpacked; raises ValueError unless it maps names to pairs of numbers in range."""
+    if not isinstance(value, dict):
+        raise ValueError(f"a {type(value).__name__} where cursors are due")
+    cursors = {}
+    for name, at in value.items():
+        if type(at) is not tuple or len(at) != 2:
+            raise ValueError("a cursor that is no pair")
+        cursors[name] = Cursor(*_ref_of(name, *at)[1:])
+    return cursors

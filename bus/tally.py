@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bus.errors import JournalError
+from bus.files import open_to_read
 from bus.frame import FRAME_HEADER_BYTES, FrameKind, parse_header
 from bus.recording import Recording
 from bus.segment import SegmentName, SegmentReader
@@ -51,19 +52,23 @@ def count(recording: Recording, actor: str) -> Tally:
             segments=tally.segments + len(segments),
             steps=max(tally.steps, walk.last_step),
             messages=tally.messages + _last_seq(name, path, walk),
-            size_bytes=tally.size_bytes + sum(path.stat().st_size for _, path in segments),
+            size_bytes=tally.size_bytes + sum(path.lstat().st_size for _, path in segments),
             last_ns=walk.last_ns or tally.last_ns,
         )
     return tally
 
 
 def _walk(path: Path) -> _Walk:
-    reader = SegmentReader(path)
+    """The frames in the segment at `path`; none in what is no segment, or may not be read."""
+    try:
+        reader = SegmentReader(path)
+    except OSError:
+        return _Walk(None, (), 0, 0)
     offset, limit, is_readable = reader.first_frame, reader.size(), reader.head_fault is None
     reader.close()
     steps: list[int] = []
     snapshot, last_step, last_ns = None, 0, 0
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = open_to_read(path)
     try:
         while is_readable and offset + FRAME_HEADER_BYTES <= limit:
             header = parse_header(os.pread(descriptor, FRAME_HEADER_BYTES, offset))
@@ -82,6 +87,8 @@ def _walk(path: Path) -> _Walk:
 
 def _last_seq(name: SegmentName, path: Path, walk: _Walk) -> int:
     """The number of the last message of the process that wrote this segment last."""
+    if not walk.steps and walk.snapshot is None:
+        return name.first_seq - 1
     reader = SegmentReader(path)
     try:
         for offset in reversed(walk.steps):

@@ -12,6 +12,7 @@ from schemas.bias import BiasProfile
 from schemas.control import Failed, Heartbeat, Ready, Stopped
 from schemas.dreams import DreamEntry
 from schemas.feedback import EpochReport, FeedbackBatch, FeedbackReceipt, FeedbackStored
+from schemas.pool import AdoptDream, PinDreams
 from schemas.retrieval import (
     BatchRequest,
     LearningBatch,
@@ -50,6 +51,8 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     Row("pool-keeper", FeedbackStored, "bias-synthesizer"),
     Row("bias-synthesizer", BiasProfile, "dreamer"),
     Row("bias-synthesizer", BiasProfile, "pool-keeper"),
+    Row("supervisor", AdoptDream, "pool-keeper"),
+    Row("supervisor", PinDreams, "pool-keeper"),
     *(Row(role, message, "supervisor") for role in ACTOR_ROLES for message in CONTROL),
 )
 

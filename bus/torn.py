@@ -6,9 +6,10 @@ of full length that fails its checksum is neither, and is damage.
 """
 
 import struct
+from pathlib import Path
 from typing import Final
 
-from bus.frame import FRAME_HEADER_BYTES, MARK, encode_head, is_intact, parse_header
+from bus.frame import FRAME_HEADER_BYTES, MARK, Fault, encode_head, is_intact, parse_header
 
 HEAD_FIXED_BYTES: Final = len(encode_head(b""))
 ZERO_TAIL_BYTES: Final = 8
@@ -17,6 +18,16 @@ ZERO_TAIL_BYTES: Final = 8
 _HEAD_LENGTH: Final = struct.Struct("<10xI4x")
 _LENGTHS: Final = struct.Struct("<II")
 _LENGTHS_AT: Final = len(MARK) + 2
+
+
+def is_unfinished(fault: Fault, path: Path) -> bool:
+    """Whether a writer that was killed, or writes still, can have left the bytes of `fault` in the segment `path`."""
+    if not fault.is_torn and fault.offset:
+        return False
+    with path.open("rb") as file:
+        file.seek(fault.offset)
+        data = file.read(fault.size)
+    return is_torn_frame(data) if fault.offset else is_torn_head(data)
 
 
 def is_torn_frame(data: bytes) -> bool:

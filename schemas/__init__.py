@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from schemas.inputs import Factoid, InputSet, Picture
     from schemas.manifest import Fingerprint, RunManifest, Seat
+    from schemas.pool import AdoptDream, PinDreams
     from schemas.retrieval import (
         BatchRequest,
         LearningBatch,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CATALOGUE",
     "MESSAGES",
+    "AdoptDream",
     "Ancestor",
     "ArmResult",
     "BatchRequest",
@@ -70,6 +72,7 @@ __all__ = [
     "OneirosError",
     "Payload",
     "Picture",
+    "PinDreams",
     "PoolStats",
     "PoolStatsRequest",
     "Ready",
@@ -112,6 +115,7 @@ _NAMES_OF: Final = {
     ),
     "inputs": ("Factoid", "InputSet", "Picture"),
     "manifest": ("Fingerprint", "RunManifest", "Seat"),
+    "pool": ("AdoptDream", "PinDreams"),
     "retrieval": (
         "BatchRequest",
         "LearningBatch",

@@ -1,6 +1,7 @@
 """Every message there is: kind and version to class, in one closed table."""
 
 import hashlib
+import re
 from typing import Final
 
 from schemas.base import Message
@@ -8,6 +9,7 @@ from schemas.bias import BiasProfile
 from schemas.control import Failed, Heartbeat, Ready, Stopped
 from schemas.dreams import DreamEntry
 from schemas.feedback import EpochReport, FeedbackBatch, FeedbackReceipt, FeedbackStored
+from schemas.pool import AdoptDream, PinDreams
 from schemas.retrieval import (
     BatchRequest,
     LearningBatch,
@@ -19,6 +21,7 @@ from schemas.retrieval import (
 )
 
 MESSAGES: Final[tuple[type[Message], ...]] = (
+    AdoptDream,
     BatchRequest,
     BiasProfile,
     DreamEntry,
@@ -29,6 +32,7 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     FeedbackStored,
     Heartbeat,
     LearningBatch,
+    PinDreams,
     PoolStats,
     PoolStatsRequest,
     Ready,
@@ -38,6 +42,8 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     Stopped,
 )
 
+ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
+
 CATALOGUE: Final[dict[str, type[Message]]] = {message.kind: message for message in MESSAGES}
 
 
@@ -45,6 +51,11 @@ def schema_digest() -> str:
     """SHA-256 over every kind, version, field name and field type: two programs with the same digest speak the same."""
     lines = []
     for cls in MESSAGES:
-        fields = ", ".join(f"{name}: {field.annotation!r}" for name, field in cls.model_fields.items())
+        fields = ", ".join(f"{name}: {_type_text(field.annotation)}" for name, field in cls.model_fields.items())
         lines.append(f"{cls.kind} {cls.version} ({fields})")
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _type_text(annotation: object) -> str:
+    """The type as it is written, without where this process has its parts in memory."""
+    return ADDRESS.sub("", repr(annotation))

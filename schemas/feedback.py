@@ -1,6 +1,6 @@
 """What the learner says of dreams that it used, and what becomes of it (seed 000, section 3.6)."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -97,6 +97,8 @@ class ArmResult(Record):
 class EpochReport(Message):
     """An epoch in figures; the no-dream arm stands beside the arm that dreams. learner -> pool-keeper."""
 
+    version: ClassVar[int] = 2
+
     epoch: Annotated[int, Field(ge=1)]
     rounds: Count
     feedback_records: Count
@@ -104,3 +106,6 @@ class EpochReport(Message):
     tau: float
     recent_days: Annotated[float, Field(gt=0.0)]
     arms: Annotated[tuple[ArmResult, ...], Field(min_length=2, max_length=8)]
+    """The arm that dreams is the first."""
+    probe_loss_at_start: float | None
+    """Probe loss of the first arm before the first step of the epoch; None when the learner does not say."""

@@ -55,7 +55,10 @@ class RunManifest(Record):
     @classmethod
     def from_json(cls, text: bytes | str) -> "RunManifest":
         """The manifest in `text`, whichever version of this program wrote it; raises ValueError."""
-        told = json.loads(text)
+        try:
+            told = json.loads(text)
+        except (ValueError, RecursionError):
+            return cls.model_validate_json(text)  # says what is wrong, as for any other text
         return cls.model_validate_json(json.dumps(with_isolation(told) if isinstance(told, dict) else told))
 
 
@@ -63,6 +66,10 @@ def with_isolation(told: dict[str, Any]) -> dict[str, Any]:
     """`told` as it is; where it comes from a version that had neither keys nor a box, with that said."""
     if "keys" in told:
         return told
-    settings = dict(told.get("settings") or {})
-    supervisor = {**(settings.get("supervisor") or {}), "isolation": "best-effort", "strongest_box": "none"}
+    settings = _table(told.get("settings"))
+    supervisor = {**_table(settings.get("supervisor")), "isolation": "best-effort", "strongest_box": "none"}
     return {**told, "keys": "none", "settings": {**settings, "supervisor": supervisor}}
+
+
+def _table(value: object) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}

@@ -62,6 +62,16 @@ class PoolSettings(Record):
     """SQLite page size of a new pool file."""
     checkpoint_mib: Annotated[int, Field(ge=1, le=1024)]
     """Size of the write-ahead log at which it is folded into the pool file."""
+    blobs: Literal["segments", "sqlite"]
+    """Where tensors of more than 16 KiB lie: in append-only files, or in the rows. A pool is migrated at start."""
+    blob_segment_mib: Annotated[int, Field(ge=1, le=1024)]
+    """Size at which a segment of blobs is followed by the next."""
+    compact_below: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Share of bytes still in use, of the pool and of a segment, under which space is reclaimed."""
+    max_dreams: Annotated[int, Field(ge=0, le=100_000_000)]
+    """Dreams in the pool, above which the least missed are evicted; 0 for no limit."""
+    max_mib: Annotated[int, Field(ge=0, le=1_000_000_000)]
+    """Tensors in the pool as stored, likewise."""
 
 
 class InterfaceSettings(Record):
@@ -86,6 +96,8 @@ class BiasSettings(Record):
     chroma_bins: Annotated[int, Field(ge=1, le=360)]
     exploration_floor: Annotated[float, Field(ge=0.0, le=0.25)]
     """Least weight of each source; 0 gives the plain formula."""
+    max_learner_share: Annotated[float, Field(gt=0.0, le=1.0)]
+    """Most that the records of one guest weigh in an update; 1 lets every record weigh the same."""
     max_step: Unit
     """Largest change of a component in one update; 0 switches the cap off."""
 
@@ -106,6 +118,8 @@ class LearnerSettings(Record):
     """Labelled patches of one step."""
     hidden: Annotated[int, Field(ge=1, le=4096)]
     learning_rate: Annotated[float, Field(gt=0.0, le=10.0)]
+    exploration: Unit
+    """Share of k that the run's own learner asks to be drawn instead of ranked; guests have that of [interface]."""
     dream_weight: NotNegative
     """Weight of a dream's loss against a labelled patch's."""
     tau: float

@@ -1,7 +1,7 @@
 """Old versions of messages, turned into today's.
 
-An upgrade takes the decoded body of one version and returns that of the next; they are pure and chained. All messages
-are at version 1 today, so the table is empty; `upgrade` refuses a version from the future.
+An upgrade takes the decoded body of one version and returns that of the next; they are pure and chained. `upgrade`
+refuses a version from the future.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,13 @@ from schemas.errors import SchemaError
 Body = dict[str, object]
 Upgrade = Callable[[Body], Body]
 
-UPGRADES: Final[Mapping[tuple[str, int], Upgrade]] = {}
+
+def _epoch_report_with_start(body: Body) -> Body:
+    """Version 1 does not say what the probe loss was when the epoch began."""
+    return {**body, "probe_loss_at_start": None}
+
+
+UPGRADES: Final[Mapping[tuple[str, int], Upgrade]] = {("EpochReport", 1): _epoch_report_with_start}
 """(kind, old version) -> function to the next version."""
 
 

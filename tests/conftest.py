@@ -20,6 +20,7 @@ from schemas.feedback import (
     StoredFeedback,
 )
 from schemas.ids import derived_id
+from schemas.pool import AdoptDream, PinDreams
 from schemas.retrieval import (
     BatchRequest,
     LearningBatch,
@@ -110,9 +111,12 @@ def _loop_messages() -> tuple[Message, ...]:
             ),
             tau=0.0,
             recent_days=1.0,
-            arms=(_arm("none"), _arm("dreams")),
+            arms=(_arm("dreams"), _arm("no-dreams")),
+            probe_loss_at_start=1.875,
         ),
         PoolStatsRequest(request=3),
+        AdoptDream(**FACTS.__dict__, tensor_blob=BLOB),
+        PinDreams(dream_ids=(DREAM, PARENT), is_pinned=True),
         BiasProfile(
             profile_id=PROFILE,
             updated_at_ns=WALL_NS,

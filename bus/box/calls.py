@@ -1,8 +1,9 @@
 """What a boxed process may ask of the kernel: every call by name, some only with harmless arguments.
 
-In: the id of the process. Out: rules, with paths left to Landlock or with none at all. All that is not named is
-refused: making, binding and connecting sockets, starting programs or processes, signals to others, tracing, shared
-memory, namespaces, links, modes, times, mounts, io_uring.
+In: the id of the process. Out: rules, with paths left to Landlock, with none at all, or for a program that starts in
+namespaces of its own. All that is not named is refused: making, binding, connecting and shutting down sockets, starting
+programs or processes, signals to others, tracing, shared memory, keys, namespaces, links, modes, times, mounts,
+io_uring.
 """
 
 from collections.abc import Iterable
@@ -24,6 +25,7 @@ REQUESTS: Final = (0x5401, 0x541B, 0x5421, 0x5450, 0x5451)
 PROCESS_OPTIONS: Final = (2, 3, 15, 16, 21, 39, 0x53564D41)
 """prctl: get death signal, dumpability, name, filter mode and no_new_privs; set the name; name memory."""
 SOL_SOCKET: Final = 1
+AF_UNIX: Final = 1
 
 
 class Test(NamedTuple):
@@ -53,7 +55,7 @@ _ALWAYS: Final = (
     "read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev", "lseek", "close", "close_range",
     "fsync", "fdatasync", "ftruncate", "fallocate", "dup", "dup2", "dup3", "getdents64",
     "stat", "lstat", "fstat", "newfstatat", "statx", "getcwd",
-    "accept", "accept4", "getsockopt", "getsockname", "getpeername", "recvfrom", "shutdown",
+    "accept", "accept4", "getsockopt", "getsockname", "getpeername", "recvfrom",
     "poll", "ppoll", "select", "pselect6", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2",
     "munmap", "mremap", "madvise", "brk",
     "futex", "set_robust_list", "get_robust_list", "rseq", "membarrier", "set_tid_address", "exit", "exit_group",
@@ -64,13 +66,22 @@ _ALWAYS: Final = (
     "getrandom", "uname", "sysinfo", "getrusage", "getrlimit", "getpid", "getppid", "getuid", "geteuid", "getgid",
     "getegid",
 )  # fmt: skip
-"""Of sockets only what works on those that are there. Neither sendmsg nor recvmsg: no descriptor comes or goes."""
+"""Of sockets only what works on those that are there. Neither sendmsg nor recvmsg: no descriptor comes or goes. No
+shutdown: a listener that was handed over is used by later processes as well, and would be deaf for all of them."""
 
 _PRETENDED: Final = ("sched_getparam", "sched_getscheduler", "sched_setscheduler")
 """ZeroMQ asks for the ordinary scheduling of each of its threads, which all of them have anyway."""
 
 _PATHS: Final = ("unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir")
 """Calls by path that Landlock judges completely at every ABI; truncate() is not among them."""
+
+
+_STARTING: Final = (
+    "execve", "wait4", "arch_prctl", "access", "faccessat", "readlink", "readlinkat", "mmap", "mprotect",
+)  # fmt: skip
+"""What a program needs beside to be started and to load its libraries, whose code is mapped to be run."""
+FIRST_PID: Final = 1
+"""Of the first process in a namespace of processes."""
 
 
 def without_paths(own_pid: int) -> list[Rule]:
@@ -93,6 +104,22 @@ def without_paths(own_pid: int) -> list[Rule]:
 def with_paths(own_pid: int) -> list[Rule]:
     """The rules of the process `own_pid` whose paths Landlock judges: files can be opened, renamed and removed."""
     return [*without_paths(own_pid), *(Rule(name) for name in _PATHS), _open("open", 1), _open("openat", 2)]
+
+
+def in_namespaces() -> list[Rule]:
+    """The rules of a program that is started under them, as the first process of namespaces that hide all files.
+
+    It makes processes and programs within them, pairs of unix sockets and limits of its own; neither namespaces nor
+    what knows none: keys, and sockets of other kinds.
+    """
+    wider = [
+        *(Rule(name) for name in _STARTING),
+        Rule("clone", ((Test(0, 0, CLONE_NEW_ANYTHING),),)),
+        Rule("prlimit64", ((Test(0, 0),),)),
+        Rule("socketpair", ((Test(0, AF_UNIX),),)),
+    ]
+    names = {rule.name for rule in wider}
+    return [*(rule for rule in with_paths(FIRST_PID) if rule.name not in names), *wider]
 
 
 def _open(name: str, index: int) -> Rule:

@@ -71,12 +71,17 @@ def choose(strongest: Rung, demand: Demand, ask: Callable[[Rung], Offer] = offer
     )
 
 
-def _missing_for_bwrap() -> str | None:
-    """Why bwrap is of no use here; None when it is."""
+def can_disable_user_namespaces() -> bool:
+    """Whether bwrap can keep what it starts from making user namespaces of its own; starts a process to find out."""
+    return _missing_for_bwrap("--unshare-user", "--disable-userns") is None
+
+
+def _missing_for_bwrap(*options: str) -> str | None:
+    """Why bwrap with `options` is of no use here; None when it is."""
     program = shutil.which(BWRAP)
     if program is None:
         return "bwrap is not installed"
-    trial = (program, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "true")
+    trial = (program, "--unshare-all", "--die-with-parent", *options, "--ro-bind", "/", "/", "--proc", "/proc", "true")
     try:
         done = subprocess.run(trial, capture_output=True, timeout=TRIAL_S, check=False, env={"PATH": os.defpath})
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -35,13 +35,14 @@ PROFILES: Final[dict[Role, BoxProfile]] = {
 """The roles that run in a box, and all that stays open to them. Sockets are handed to them; they can make none."""
 
 LIMITS: Final[dict[Role, Limits]] = {
-    "dreamer": Limits(memory_bytes=4096 * MIB, file_bytes=LARGEST_FRAME_BYTES, open_files=1024),
+    "dreamer": Limits(memory_bytes=4096 * MIB, file_bytes=LARGEST_FRAME_BYTES),
     "pool-keeper": Limits(memory_bytes=32768 * MIB),
     "learner": Limits(memory_bytes=16384 * MIB),
     "bias-synthesizer": Limits(memory_bytes=4096 * MIB),
 }
-"""Memory without what the inputs take, file size beyond that of a segment. Who is not boxed is called by others, and
-running out of descriptors while accepting would end it: it gets all that is allowed."""
+"""Memory without what the inputs take, file size beyond that of a segment. Of descriptors everybody gets all that is
+allowed: whoever is called by others runs out of them while accepting, at which libzmq aborts, so that a flood of calls
+would end it; and a boxed one can open nothing with them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """System call filters: rules become a program for the kernel's filter machine, which then judges every call.
 
-In: rules and a machine. Out: a program, and its installation in all threads of this process at once, for good. Calls
+In: rules and a machine. Out: a program, to be installed by whoever starts another process, or its installation in all
+threads of this process at once, for good. Calls
 that no rule names get EPERM; clone3, whose flags a filter cannot see, and calls newer than the tables get ENOSYS, so
 that libraries fall back to what can be judged; a call of another convention (32 bit, x32) ends the process
 (seccomp(2)).
@@ -29,6 +30,7 @@ NUMBER_AT: Final = 0
 ARCH_AT: Final = 4
 ARGUMENTS_AT: Final = 16
 MOST_INSTRUCTIONS: Final = 4096
+INSTRUCTION_BYTES: Final = 8
 
 PR_GET_SECCOMP: Final = 21
 PR_SET_NO_NEW_PRIVS: Final = 38
@@ -131,14 +133,20 @@ def forbid_new_privileges() -> None:
         raise BoxError(f"the kernel does not give up new privileges: {os.strerror(ctypes.get_errno())}")
 
 
+def code_of(rules: Iterable[Rule]) -> bytes:
+    """The program that enforces `rules` on this machine, as the kernel takes it; raises BoxError."""
+    program = assemble(rules, machine_named())
+    if len(program) > MOST_INSTRUCTIONS:
+        raise BoxError(f"the filter has {len(program)} instructions, the kernel takes {MOST_INSTRUCTIONS}")
+    return b"".join(struct.pack("=HBBI", *each) for each in program)
+
+
 def install(rules: Iterable[Rule]) -> None:
     """Judge every call of every thread of this process from now on; raises BoxError, with nothing installed."""
     machine = machine_named()
-    program = assemble(rules, machine)
-    if len(program) > MOST_INSTRUCTIONS:
-        raise BoxError(f"the filter has {len(program)} instructions, the kernel takes {MOST_INSTRUCTIONS}")
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *each) for each in program))
-    header = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
+    program = code_of(rules)
+    code = ctypes.create_string_buffer(program)
+    header = ctypes.create_string_buffer(struct.pack("@HP", len(program) // INSTRUCTION_BYTES, ctypes.addressof(code)))
     answer = int(_libc.syscall(machine.numbers["seccomp"], SET_MODE_FILTER, FLAG_TSYNC, header))
     if answer > 0:
         raise BoxError(f"thread {answer} has a filter of its own and cannot take the filter of the box")

@@ -98,6 +98,8 @@ class LostFrame(NamedTuple):
 
 HINT_LOST: Final = 0.5
 """How often a power cut takes the file of cursors, which nobody syncs; otherwise it may be ahead of the journal."""
+HINT_GONE: Final = 0.1
+"""How often it takes it for good: what is written then is seen by nobody."""
 
 
 class Cut(NamedTuple):
@@ -120,6 +122,8 @@ class MemoryJournal:
     """The last message to each receiver that can be read here."""
     heard: dict[str, Cursor] | None = None
     """What the actor shows that it has heard; None before it does, and after a power cut took that."""
+    is_mute: bool = False
+    """Whether nothing that the actor shows can be seen any more."""
     places: dict[tuple[int, int], tuple[SegmentFile, int]] = field(default_factory=dict)
     """Epoch and seq of a message that came with its payload: where its frame began, unless a power cut took it."""
 
@@ -162,6 +166,8 @@ class MemoryJournal:
             at = ((StepPosition(file.name.epoch, mark.step), mark) for mark in gone if mark.step != NO_STEP)
             lost += [LostFrame(position, mark.at_ns) for position, mark in at]
         self.files = [file for file in self.files if file.data]
-        if draws.random() < HINT_LOST:
+        fate = draws.random()
+        if fate < HINT_LOST:
             self.heard = None
+        self.is_mute |= fate < HINT_GONE
         return Cut(lost, has_hole)

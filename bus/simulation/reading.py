@@ -15,6 +15,7 @@ from bus.envelope import Place
 from bus.errors import JournalError, MissingInputError
 from bus.frame import FRAME_HEADER_BYTES, Frame, decode_head, parse_header
 from bus.intake import Intake
+from bus.journalled_cursors import JournalledCursors
 from bus.payloads import PayloadStore
 from bus.readback import Readback
 from bus.redelivery import NOTHING, Redelivery, boxed_receivers
@@ -169,7 +170,7 @@ class CountedRefusals(Refusals):
         self.count = 0
         self.last = None
 
-    def add(self, sender: str, kind: str, reason: str) -> None:
+    def add(self, sender: str, kind: str, reason: str, holder: str | None = None) -> None:  # noqa: ARG002 - as there
         """Count a refusal."""
         self.count += 1
         self.last = f"{kind} from {sender}: {reason}"
@@ -197,12 +198,32 @@ class MemoryIntake(Intake):
     def __init__(self, seat: Seat, seats: tuple[Seat, ...], journals: Journals, log: ActorLog) -> None:
         super().__init__(seat, seats, NOWHERE, CountedRefusals(), log)
         self._payloads = MemoryPayloads(journals)
-        self.streams = {name: MemoryStream(journals[name], seat.instance, self._payloads) for name in self.streams}
+        heard = (name for name in self.streams if name in journals)  # nobody simulates the supervisor
+        self.streams = {name: MemoryStream(journals[name], seat.instance, self._payloads) for name in heard}
 
     @property
     def refused(self) -> int:
         """How many messages were refused."""
         return self._refusals.count
+
+
+class MemoryJournalledCursors(JournalledCursors):
+    """The cursors that a journal in memory tells."""
+
+    def __init__(self, journal: MemoryJournal) -> None:
+        super().__init__(NOWHERE)
+        self._journal = journal
+
+    def last_segment(self) -> tuple[SegmentName, Path] | None:
+        """The segment that is being written."""
+        return max(((file.name, file.path) for file in self._journal.files), default=None)
+
+    def open_segment(self, name: SegmentName, path: Path) -> SegmentReader:
+        """A reader of that segment."""
+        file = self._journal.file_of(name)
+        if file is None:
+            raise FileNotFoundError(2, "no such segment", str(path))
+        return MemorySegment(file)
 
 
 class MemoryRedelivery(Redelivery):
@@ -216,9 +237,13 @@ class MemoryRedelivery(Redelivery):
         """What this sender has said to `receiver`."""
         return MemoryStream(self._journals[self.sender], receiver, MemoryPayloads(self._journals))
 
+    def journal_of(self, receiver: str) -> JournalledCursors:
+        """What the journal of `receiver` tells of what it has heard."""
+        return MemoryJournalledCursors(self._journals[receiver])
+
     def heard_by(self, receiver: str) -> Cursor | None:
         """The last message that `receiver` has heard from this sender; None when that cannot be seen."""
-        heard = self._journals[receiver].heard
+        heard = None if self._journals[receiver].is_mute else self._journals[receiver].heard
         return None if heard is None else heard.get(self.sender, NOTHING)
 
 
@@ -228,4 +253,5 @@ class MemoryReadback(Readback):
     def __init__(self, seat: Seat, seats: tuple[Seat, ...], journals: Journals) -> None:
         super().__init__(seat, seats, NOWHERE)
         self._payloads = MemoryPayloads(journals)
-        self._streams = {name: MemoryStream(journals[name], seat.instance, self._payloads) for name in self._streams}
+        heard = (name for name in self._streams if name in journals)
+        self._streams = {name: MemoryStream(journals[name], seat.instance, self._payloads) for name in heard}

@@ -5,18 +5,21 @@ from pathlib import Path
 import pytest
 
 from bus.actor_log import ActorLog
+from bus.codec import pack
 from bus.core import Cursor, Fired, Received
-from bus.cursor_file import FILE_NAME, CursorFile, read_cursors
-from bus.envelope import encode_envelope
+from bus.cursor_file import FILE_NAME, CursorFile
+from bus.envelope import decode_envelope, encode_envelope
 from bus.frame import FrameKind
 from bus.intake import Intake
 from bus.journal import Journal, SegmentLimits
 from bus.link import RawMessage
 from bus.readback import RefusedBody
-from bus.redelivery import MOST_MESSAGES, Redelivery, boxed_receivers
+from bus.redelivery import LOOKS_TO_JOURNAL, MOST_MESSAGES, Redelivery, boxed_receivers
 from bus.refusals import Refusals
 from bus.step import Numbering, StepRecord, encode_step
 from schemas.base import Message
+from tests.bus.test_cursor_file import BAD_CURSORS, write_cursors
+from tests.bus.test_journalled_cursors import DreamerJournal
 
 SENDER, DREAMER = "bias-synthesizer", "dreamer"
 
@@ -182,18 +185,66 @@ def test_the_dreamer_is_who_is_looked_after(seats) -> None:
     assert owed == {"dreamer": (), "pool-keeper": (), "learner": (), "bias-synthesizer": ("dreamer",)}
 
 
-@pytest.mark.parametrize("content", [b"", b"\0\0\0\0", b"nonsense that is no record", b"\xff" * 40])
-def test_a_cursor_file_that_is_just_being_written_says_nothing(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / FILE_NAME).write_bytes(content)
+def looks_until_something_is_sent(synthesizer: Synthesizer, most: int = 3 * LOOKS_TO_JOURNAL) -> list[int]:
+    """What is sent again, as seqs, at the first look that sends anything."""
+    for _ in range(most):
+        sent = [decode_envelope(parts[0]).seq for parts in synthesizer.look()]
+        if sent:
+            return sent
+    return []
 
-    assert read_cursors(tmp_path) is None
+
+@pytest.mark.parametrize("name", BAD_CURSORS)
+def test_a_sender_lives_with_nonsense_and_reads_the_journal(run_folder: Path, synthesizer, profiles, name: str) -> None:
+    synthesizer.say(*profiles)
+    journal = DreamerJournal(run_folder, {})
+    journal.hear(1)
+    write_cursors(run_folder / DREAMER, BAD_CURSORS[name])
+
+    sent = looks_until_something_is_sent(synthesizer)
+    journal.close()
+
+    assert sent == [2, 3]
 
 
-def test_a_cursor_file_tells_what_was_written_last(tmp_path: Path) -> None:
-    file = CursorFile(tmp_path)
+def test_without_a_cursor_file_the_journal_of_the_receiver_tells_what_it_misses(
+    run_folder: Path, synthesizer, dreamer, profiles
+) -> None:
+    synthesizer.say(*profiles)
+    journal = DreamerJournal(run_folder, {SENDER: Cursor(1, 1)})
+    journal.dream(1, bytes(100_000))
+    dreamer.intake.cursors = {SENDER: Cursor(1, 1)}
+    (run_folder / DREAMER / FILE_NAME).unlink()
 
-    file.write({"a-rather-long-instance-name": Cursor(3, 2**40), "b": Cursor(1, 1)})
-    file.write({"b": Cursor(1, 2)})
-    file.close()
+    looks = [synthesizer.look() for _ in range(2 * LOOKS_TO_JOURNAL)]
+    heard = dreamer.hear(looks[-1])
+    journal.close()
 
-    assert read_cursors(tmp_path) == {"b": Cursor(1, 2)}
+    assert looks[:-1] == [[]] * (2 * LOOKS_TO_JOURNAL - 1)
+    assert [item.message for item in heard] == profiles[1:]
+
+
+def test_a_cursor_ahead_of_all_that_was_said_is_not_believed(run_folder: Path, synthesizer, profiles) -> None:
+    synthesizer.say(*profiles)
+    journal = DreamerJournal(run_folder, {})
+    journal.hear(1)
+    write_cursors(run_folder / DREAMER, pack({SENDER: (99, 99)}))
+
+    sent = looks_until_something_is_sent(synthesizer)
+    journal.close()
+
+    assert sent == [2, 3]
+
+
+def test_who_lies_in_its_journal_too_is_believed_to_have_heard_what_was_said(
+    run_folder: Path, synthesizer, profiles
+) -> None:
+    synthesizer.say(*profiles)
+    journal = DreamerJournal(run_folder, {SENDER: Cursor(99, 99)})
+    write_cursors(run_folder / DREAMER, pack({SENDER: (99, 99)}))
+
+    sent = looks_until_something_is_sent(synthesizer)
+    journal.close()
+
+    assert sent == []
+    assert not synthesizer.redelivery.owes

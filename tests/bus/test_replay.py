@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bus.core import Actor, Fired, Input, Outcome, Received, Send, SetTimer, Started
+from bus.errors import StartError
 from bus.randomness import RandomSource
 from bus.recording import Recording
 from bus.replay import Bounds, Replay, Verdict
@@ -151,7 +152,7 @@ TEXT_READINGS: list[int] = []
 def float_through_text(randomness: RandomSource, answered: int) -> float:
     """Digits that depend on how often the process has printed before, as a locale or a print option would."""
     TEXT_READINGS.append(answered)
-    return float(f"{1 / 3:.{2 + len(TEXT_READINGS) % 12}f}")
+    return float(f"{1 / (2 + len(TEXT_READINGS)):.5f}")
 
 
 CULPRITS = {
@@ -328,3 +329,66 @@ def test_a_flipped_bit_ends_the_replay_with_its_place(
     assert verdict.damage is not None
     assert verdict.damage.segment == path.name
     assert 0 < verdict.damage.offset <= len(whole) // 2
+
+
+def test_a_flipped_bit_in_the_last_frame_is_no_unfinished_write(
+    stage, seats: tuple[Seat, ...], talker: Callable[[], Actor]
+) -> None:
+    record(stage, talker, suspect(honest))
+    path = list_segments(stage.run_folder / "pool-keeper")[-1][1]
+    whole = bytearray(path.read_bytes())
+    whole[-1] ^= 0x04
+    path.write_bytes(bytes(whole))
+
+    flipped = replay(stage, seats, suspect(honest))
+    path.write_bytes(bytes(whole[:-3]))
+    torn = replay(stage, seats, suspect(honest))
+
+    assert flipped.damage is not None and flipped.damage.segment == path.name
+    assert torn.damage is None
+
+
+def test_an_input_that_is_gone_is_named(stage, seats: tuple[Seat, ...], talker: Callable[[], Actor]) -> None:
+    record(stage, talker, suspect(honest))
+    path = list_segments(stage.run_folder / "learner")[0][1]
+    path.unlink()
+
+    verdict = replay(stage, seats, suspect(honest))
+
+    assert verdict.damage is not None
+    assert verdict.damage.missing is not None and verdict.damage.missing.sender == "learner"
+
+
+def test_an_actor_that_cannot_be_built_here_has_not_diverged(
+    stage, seats: tuple[Seat, ...], talker: Callable[[], Actor]
+) -> None:
+    record(stage, talker, suspect(honest))
+
+    def build() -> Actor:
+        raise StartError("the inputs are gone")
+
+    with pytest.raises(StartError, match="the inputs are gone"):
+        replay(stage, seats, build)
+
+
+def test_what_is_written_while_a_run_is_replayed_is_left_to_the_next_replay(
+    stage, seats: tuple[Seat, ...], talker: Callable[[], Actor]
+) -> None:
+    keeper, learner = stage.enter("pool-keeper", suspect(honest)), stage.enter("learner", talker)
+    stage.play(lambda: len(learner.actor.core.answers) >= 5)
+    stage.kill(keeper)
+    stage.enter("pool-keeper", suspect(honest), 2)
+    goal = learner.actor.core.asked + 20
+    stage.play(lambda: len(learner.actor.core.answers) >= goal)
+    path = list_segments(stage.run_folder / "pool-keeper")[1][1]
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    seat = next(seat for seat in seats if seat.instance == "pool-keeper")
+    before = replay(stage, seats, suspect(honest)).steps
+
+    verdict = Replay(Recording(stage.run_folder), seat, seats, suspect(honest)).run(
+        Bounds(), lambda step: path.write_bytes(whole) if step == 1 else None
+    )
+
+    assert verdict.is_identical and verdict.epochs == 2
+    assert before <= verdict.steps <= before + 1

@@ -6,6 +6,7 @@ import pytest
 
 from bus.codec import decode_body, encode_body, payloads_of
 from schemas import CATALOGUE, MESSAGES, Message
+from schemas.upgrades import UPGRADES
 
 GOLDEN = Path(__file__).parent / "golden"
 KINDS = sorted(CATALOGUE)
@@ -37,9 +38,18 @@ def test_a_message_encodes_to_its_golden_bytes(kind, golden_file, examples):
 def test_golden_bytes_decode_to_the_message(kind, golden_file, examples):
     golden = golden_file(kind).read_bytes()
 
-    decoded = decode_body(CATALOGUE[kind], golden, payloads_of(examples[kind]))
+    decoded = decode_body(CATALOGUE[kind], golden, payloads_of(examples[kind]), CATALOGUE[kind].version)
 
     assert decoded == examples[kind]
+
+
+@pytest.mark.parametrize(("kind", "version"), sorted(UPGRADES))
+def test_golden_bytes_of_an_old_version_still_decode(kind, version, examples):
+    golden = (GOLDEN / f"{kind}.v{version}.msgpack").read_bytes()
+
+    decoded = decode_body(CATALOGUE[kind], golden, payloads_of(examples[kind]), version)
+
+    assert decoded.kind == kind
 
 
 @pytest.mark.parametrize("kind", [cls.kind for cls in MESSAGES if cls.payload_fields])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.box.calls import Rule, with_paths, without_paths
+from bus.box.calls import FIRST_PID, Rule, in_namespaces, with_paths, without_paths
 from bus.box.seccomp import Instruction, assemble
 from bus.box.syscalls import MACHINES, Machine, machine_named
 
@@ -25,9 +25,10 @@ JUDGED = {"mmap", "mprotect", "clone", "tgkill", "prlimit64", "sendto", "setsock
 PATHS = {"unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "open", "openat"}
 FORBIDDEN = {
     "x86_64": {
-        "socket": 41, "connect": 42, "sendmsg": 46, "recvmsg": 47, "bind": 49, "listen": 50, "socketpair": 53,
-        "fork": 57, "vfork": 58, "execve": 59, "kill": 62, "truncate": 76, "chdir": 80, "link": 86, "symlink": 88,
-        "readlink": 89, "chmod": 90, "chown": 92, "access": 21, "shmget": 29, "msgget": 68, "semget": 64, "ptrace": 101,
+        "socket": 41, "connect": 42, "sendmsg": 46, "recvmsg": 47, "shutdown": 48, "bind": 49, "listen": 50,
+        "socketpair": 53, "fork": 57, "vfork": 58, "execve": 59, "kill": 62, "truncate": 76, "chdir": 80, "link": 86,
+        "symlink": 88, "readlink": 89, "chmod": 90, "chown": 92, "access": 21, "shmget": 29, "msgget": 68, "semget": 64,
+        "ptrace": 101,
         "statfs": 137, "personality": 135, "chroot": 161, "mount": 165, "setxattr": 188, "mq_open": 240, "keyctl": 250,
         "inotify_init1": 294, "unshare": 272, "perf_event_open": 298, "name_to_handle_at": 303, "setns": 308,
         "open_by_handle_at": 304, "process_vm_readv": 310, "kcmp": 312, "seccomp": 317, "memfd_create": 319, "bpf": 321,
@@ -39,7 +40,7 @@ FORBIDDEN = {
         "truncate": 45, "faccessat": 48, "chdir": 49, "chroot": 51, "fchmodat": 53, "fchownat": 54, "readlinkat": 78,
         "utimensat": 88, "unshare": 97, "personality": 92, "ptrace": 117, "kill": 129, "rt_sigqueueinfo": 138,
         "mq_open": 180, "msgget": 186, "semget": 190, "shmget": 194, "socket": 198, "socketpair": 199, "bind": 200,
-        "listen": 201, "connect": 203, "sendmsg": 211, "recvmsg": 212, "keyctl": 219, "execve": 221,
+        "listen": 201, "connect": 203, "shutdown": 210, "sendmsg": 211, "recvmsg": 212, "keyctl": 219, "execve": 221,
         "perf_event_open": 241, "name_to_handle_at": 264, "open_by_handle_at": 265, "setns": 268,
         "process_vm_readv": 270, "kcmp": 272, "seccomp": 277, "memfd_create": 279, "bpf": 280, "execveat": 281,
         "userfaultfd": 282, "pidfd_send_signal": 424, "io_uring_setup": 425, "pidfd_open": 434, "openat2": 437,
@@ -47,6 +48,10 @@ FORBIDDEN = {
     },
 }  # fmt: skip
 """Numbers written down a second time, apart from the tables."""
+KEYS = {
+    "x86_64": {"add_key": 248, "request_key": 249, "keyctl": 250},
+    "aarch64": {"add_key": 217, "request_key": 218, "keyctl": 219},
+}
 
 
 def judge(program: list[Instruction], arch: int, number: int, arguments: tuple[int, ...] = ()) -> str:
@@ -144,6 +149,22 @@ def test_a_call_that_reaches_others_is_refused_with_any_arguments(machine: Machi
             name: judge(program, machine.audit_arch, number, words) for name, number in FORBIDDEN[machine.name].items()
         }
         assert {name: answer for name, answer in answers.items() if answer != EPERM} == {}
+
+
+def test_in_namespaces_a_program_can_start_and_reaches_nothing_that_knows_no_namespace(machine: Machine) -> None:
+    program = program_of(machine, in_namespaces())
+
+    for words in ((0,) * 6, (1,) * 6, (2**64 - 1,) * 6):
+        calls = (FORBIDDEN[machine.name] | KEYS[machine.name]).items()
+        answers = {name: judge(program, machine.audit_arch, number, words) for name, number in calls}
+        assert {name for name, answer in answers.items() if answer == ALLOWED} - {"socketpair"} == (
+            {"execve", "access", "readlink"} if machine.name == "x86_64" else {"execve", "faccessat", "readlinkat"}
+        )
+    answer = [judge(program, machine.audit_arch, machine.numbers["socketpair"], (family,)) for family in (1, 40)]
+    assert answer == [ALLOWED, EPERM]
+    answer = [judge(program, machine.audit_arch, machine.numbers["clone"], (flags,)) for flags in (17, 1 << 28)]
+    assert answer == [ALLOWED, EPERM]
+    assert judge(program, machine.audit_arch, machine.numbers["tgkill"], (FIRST_PID + 1, 1, 6)) == EPERM
 
 
 def test_paths_are_for_the_filter_beside_landlock_alone(machine: Machine) -> None:

@@ -45,6 +45,10 @@ def test_every_actor_has_limits() -> None:
     assert set(LIMITS) == set(ACTOR_ROLES)
 
 
+def test_no_actor_has_fewer_descriptors_than_are_allowed() -> None:
+    assert {role: limits_of(role, settings()).open_files for role in ACTOR_ROLES} == dict.fromkeys(ACTOR_ROLES)
+
+
 def test_a_file_of_the_dreamer_may_hold_a_segment_and_the_frame_that_fills_it() -> None:
     small, large = (limits_of("dreamer", settings(segment_mib=size)).file_bytes for size in (1, 4096))
 

@@ -7,6 +7,7 @@ from functools import partial
 from bus.codec import decode_body
 from bus.core import Actor, Core, Cursor, Input, Outcome, Received, StepPosition
 from bus.envelope import Envelope, decode_envelope, encode_envelope
+from bus.journalled_cursors import JournalledCursors
 from bus.link import RawMessage
 from bus.readback import Accepted
 from bus.simulation.campaign import SOUND, run_plan
@@ -18,8 +19,8 @@ from bus.simulation.light_keeper import LightKeeper, light_company
 from bus.simulation.memory_pool import MemoryPool
 from bus.simulation.plan import Plan, Policy, Report
 from bus.simulation.process import Process, Rules, Waits
-from bus.simulation.reading import Journals, MemoryIntake
-from bus.step import Numbering
+from bus.simulation.reading import NOWHERE, Journals, MemoryIntake, MemoryRedelivery
+from bus.step import MAX_EPOCH, MAX_SEQ, Numbering
 from schemas.catalogue import CATALOGUE
 from schemas.ids import derived_id
 from schemas.roles import Role
@@ -106,6 +107,31 @@ class HurriedProcess(Process):
 
     def settle(self) -> Waits:
         yield from ()
+
+
+class TrustedReceiver(JournalledCursors):
+    """Is taken to have heard everything."""
+
+    def __init__(self) -> None:
+        super().__init__(NOWHERE)
+
+    def look(self) -> dict[str, Cursor]:
+        return {"bias-synthesizer": Cursor(MAX_EPOCH, MAX_SEQ)}
+
+
+class TrustingRedelivery(MemoryRedelivery):
+    """Believes of a receiver that shows nothing that it misses nothing."""
+
+    def journal_of(self, receiver: str) -> JournalledCursors:
+        return TrustedReceiver()
+
+
+class TrustingProcess(Process):
+    """Looks for the cursors of a boxed receiver in their file alone."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.redelivery = TrustingRedelivery(self.seat, self.seats, self.journals)
 
 
 class OpenIntake(MemoryIntake):
@@ -217,6 +243,9 @@ OTHERS: dict[str, Flaw] = {
     ),
     "segment begun before the last is synced": Flaw(
         "hole", rules=Rules(process=HurriedProcess), policy="process", mix=dense_mix({"Crash", "PowerCut"})
+    ),
+    "cursors sought in their file alone": Flaw(
+        "delivery", rules=Rules(process=TrustingProcess), mix=dense_mix({"PowerCut", "drop"})
     ),
     "topology not asked": Flaw("the law", rules=Rules(intake=OpenIntake)),
     "request without an answer": Flaw("answer", with_core("pool-keeper", lambda core: SilentKeeper(core.pool))),
