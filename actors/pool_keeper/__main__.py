@@ -2,36 +2,35 @@
 
 from pathlib import Path
 
+from actors.pool_keeper.connection import StoreSettings
+from actors.pool_keeper.copying import Stored, describe_stored, furnish
 from actors.pool_keeper.core import PoolKeeper
-from actors.pool_keeper.store import PoolStore, StoreSettings, content_digest, furnish
+from actors.pool_keeper.eviction import Budget
+from actors.pool_keeper.store import PoolStore
+from bus.actor_log import ActorLog
 from bus.core import Actor
 from bus.host import run
 from bus.launch import ActorStart
 
-MIB = 1024 * 1024
-
 
 def build(start: ActorStart) -> Actor:
     """The pool-keeper of `start`, its pool open under `start.home`. Raises PoolError."""
-    store = PoolStore(start.home, _settings(start))
+    store = PoolStore(start.home, StoreSettings.of(start.manifest), tell=ActorLog(start.seat.instance).info)
     threshold = start.settings.pool.coherence_threshold
     gate = None if isinstance(threshold, str) else threshold
-    return Actor(core=PoolKeeper(store, gate), randomness=start.randomness(), store=store)
+    core = PoolKeeper(store, gate, Budget.of(start.settings))
+    return Actor(core=core, randomness=start.randomness(), store=store)
 
 
 def furnish_replay(start: ActorStart, home: Path) -> None:
-    """Put what the pool of `home` held before the run into the pool under `start.home`."""
-    furnish(home, start.home, _settings(start))
+    """Put what the pool of `home` held before the run into the pool under `start.home`. Raises PoolError."""
+    PoolStore(start.home, StoreSettings.of(start.manifest)).close()
+    furnish(home, start.home, start.manifest.run_id)
 
 
-def replayed_content(start: ActorStart, home: Path) -> str:
-    """A digest of what the run put into the pool under `home`."""
-    return content_digest(home, start.manifest.run_id)
-
-
-def _settings(start: ActorStart) -> StoreSettings:
-    pool, is_power_safe = start.settings.pool, start.settings.journal.fsync == "power"
-    return StoreSettings(start.manifest.run_id, pool.page_size_bytes, pool.checkpoint_mib * MIB, is_power_safe)
+def replayed_content(start: ActorStart, home: Path) -> Stored:
+    """What the pool under `home` holds of the run. Raises PoolError."""
+    return describe_stored(home, start.manifest.run_id)
 
 
 if __name__ == "__main__":

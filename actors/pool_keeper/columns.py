@@ -1,9 +1,9 @@
 """The pool in memory: one numpy column per quantity that ranking needs, in the order in which dreams were stored.
 
 In: signatures, one by one as dreams arrive or all at once at start. Out: the columns, exact means, and the order of
-equals. Rows are only added; `truncate` takes back what was not committed. It never holds a tensor. Colours and measures
-are kept in float64 as they came, ids, lineage roots and tensor hashes as numbers of 128 bits (of a SHA-256 the first
-half), lineages and tensors also as the first row that has them.
+equals. Rows are added; `truncate` takes back what was not committed, `remove` takes out what was evicted. It never
+holds a tensor. Colours and measures are kept in float64 as they came, ids, lineage roots and tensor hashes as numbers
+of 128 bits (of a SHA-256 the first half), lineages and tensors also as the first row that has them.
 """
 
 import math
@@ -122,6 +122,22 @@ class Columns:
         self.blob_bytes += sum(size)
         self.count += len(rows)
 
+    def append(self, signature: Signature) -> None:
+        """What `extend` does, many times faster for a single row."""
+        row = self.count
+        self.reserve(row + 1)
+        red, green, blue, coherence, entropy = signature[3:8]
+        source = _SOURCE_CODES[signature.source]
+        values = (red, green, blue, coherence, entropy, signature.ts, signature.sequence, source)
+        for column, value in zip(self._columns.values(), values, strict=True):
+            column[row] = value
+        self._ids[row, 0], self._ids[row, 1] = _uuid_key(signature.id)
+        self._roots.append(_uuid_key(signature.lineage_root))
+        digest = signature.sha256
+        self._tensors.append((int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:16], "big")))
+        self.blob_bytes += signature.blob_bytes
+        self.count += 1
+
     def truncate(self, count: int, blob_bytes: int) -> None:
         """Take back every row from `count` on; the tensors of those that stay have `blob_bytes`."""
         self.blob_bytes = blob_bytes
@@ -134,6 +150,19 @@ class Columns:
         self._summed = 0
         self._coherence_sum = ExactSum()
         self._entropy_sum = ExactSum()
+
+    def remove(self, rows: Integers, blob_bytes: int) -> None:
+        """Take out `rows`, whose tensors had `blob_bytes`; those behind move up."""
+        stays = np.ones(self.count, dtype=bool)
+        stays[rows] = False
+        count = self.count - len(rows)
+        for column in (*self._columns.values(), self._ids):
+            column[:count] = column[: self.count][stays]
+        for identities in (self._roots, self._tensors):
+            kept = identities.keys[stays]
+            identities.truncate(0)
+            identities.extend(kept)
+        self.truncate(count, self.blob_bytes - blob_bytes)
 
     @property
     def red(self) -> Floats:
@@ -240,6 +269,10 @@ class Columns:
         """Stored dreams of each source."""
         counts = np.bincount(self.source, minlength=len(SOURCES))
         return {source: int(count) for source, count in zip(SOURCES, counts, strict=True)}
+
+
+def _uuid_key(text: str) -> tuple[int, int]:
+    return divmod(int(text.replace("-", ""), 16), 1 << 64)
 
 
 def _uuid_keys(texts: tuple[str, ...]) -> Keys:

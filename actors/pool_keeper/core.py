@@ -1,6 +1,6 @@
 """The pool-keeper decides: what enters the pool, what a learner is told, what feedback counts (seed 000, section 4).
 
-In: DreamEntry, the learner's requests, FeedbackBatch, EpochReport, BiasProfile. Out: the answers of
+In: DreamEntry, the learner's requests, FeedbackBatch, EpochReport, BiasProfile, the user's orders. Out: the answers of
 `actors.pool_keeper.retrieving` and `crediting`. It refuses, with the reason, whatever the topology does not allow.
 Its whole state is its store, so that a snapshot is empty; each answer is a function of the store and the message. The
 one error that it raises is a PoolError: the disk is full or the pool file is damaged, and nothing since the last
@@ -10,7 +10,10 @@ commit is stored.
 import json
 from collections.abc import Mapping
 
+from actors.pool_keeper.adopting import adopt, pin
+from actors.pool_keeper.budgeting import make_room
 from actors.pool_keeper.crediting import credit
+from actors.pool_keeper.eviction import Budget
 from actors.pool_keeper.persisting import Step, persist
 from actors.pool_keeper.retrieving import materialize, report_stats, retrieve
 from actors.pool_keeper.store import PoolStore
@@ -18,6 +21,7 @@ from bus.core import Input, Note, Outcome, Received, Scalar, Started
 from schemas.bias import BiasProfile
 from schemas.dreams import DreamEntry
 from schemas.feedback import EpochReport, FeedbackBatch
+from schemas.pool import AdoptDream, PinDreams
 from schemas.retrieval import BatchRequest, PoolStatsRequest, RetrievalQuery
 
 TALLIES = (
@@ -32,16 +36,20 @@ TALLIES = (
     "profiles_stored",
     "epochs_reported",
     "corrupt_rows",
+    "evicted",
+    "over_budget",
+    "compactions",
 )
 
 
 class PoolKeeper:
     """The core of the pool-keeper over an open store."""
 
-    def __init__(self, store: PoolStore, gate: float | None) -> None:
+    def __init__(self, store: PoolStore, gate: float | None, budget: Budget) -> None:
         """`gate`: least coherence of a stored dream, or None when the dreamer's calibrated gate is enough."""
         self._store = store
         self._gate = gate
+        self._budget = budget
 
     def handle(self, event: Input, now_ns: int) -> Outcome:
         """Decide on one input. Raises PoolError when the pool itself cannot go on."""
@@ -87,6 +95,7 @@ class PoolKeeper:
         match event.message:
             case DreamEntry() as entry:
                 outcome = persist(store, self._gate, entry, step)
+                outcome.notes += make_room(store, self._budget, step)
             case RetrievalQuery() as query:
                 outcome = retrieve(store, query, step)
             case BatchRequest() as request:
@@ -99,6 +108,11 @@ class PoolKeeper:
                 outcome = self._note_epoch(report, step)
             case BiasProfile() as profile:
                 outcome = self._keep_profile(profile, step)
+            case AdoptDream() as dream:
+                outcome = adopt(store, dream, step)
+                outcome.notes += make_room(store, self._budget, step)
+            case PinDreams() as order:
+                outcome = pin(store, order, step)
             case other:
                 reason = f"{other.kind} from {event.ref.sender}: the pool-keeper takes no such message"
                 outcome = Outcome(refusal=reason)

@@ -8,7 +8,6 @@ asked, an entry that was not in its answer. A record given before counts as a du
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from actors.pool_keeper.columns import SOURCES
 from actors.pool_keeper.persisting import Step
 from actors.pool_keeper.store import PoolStore
 from bus.core import Outcome, Send
@@ -71,6 +70,9 @@ def _judge(store: PoolStore, batch: FeedbackBatch, step: Step) -> Iterator[Verdi
         else:
             what = (record.entry_id, record.query_id, record.utility, record.contribution)
             store.insert("feedback", (*what, step.now_ns, learner, batch.batch_id, record.notes, store.run_id))
+            sequence = store.sequence_of(record.entry_id)
+            if sequence is not None:
+                store.add_utility(sequence, record.utility)
             yield Verdict("stored", record, None)
 
 
@@ -80,16 +82,15 @@ def _is_known(store: PoolStore, record: FeedbackRecord, learner: str) -> bool:
 
 
 def _stored(store: PoolStore, record: FeedbackRecord) -> StoredFeedback:
-    columns = store.columns
-    row = columns.row_of(store.sequence_of(record.entry_id) or 0)
+    facts = store.measures_of(record.entry_id)
     return StoredFeedback(
         entry_id=record.entry_id,
         query_id=record.query_id,
         utility=record.utility,
         contribution=record.contribution,
-        chroma_signature=(float(columns.red[row]), float(columns.green[row]), float(columns.blue[row])),
-        spectral_entropy=float(columns.entropy[row]),
-        source=SOURCES[int(columns.source[row])],
+        chroma_signature=facts.colour,
+        spectral_entropy=facts.entropy,
+        source=facts.source,
     )
 
 

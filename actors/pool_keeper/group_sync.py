@@ -1,12 +1,13 @@
 """What happens to the write-ahead log while commits go on: synced (policy `process`; design, section 3), and folded.
 
-In: a request after each commit. Out: in a thread, the log synced at most once every `GROUP_SYNC_S`, and folded into the
-pool file whenever it has grown by a given size. A power cut costs no more than the commits since the last sync, and a
-checkpoint inside a commit finds little left to do, so that it holds up no commit for long. It decides nothing and reads
-nothing: SQLite orders its own writes with or without it.
+In: a request after each commit. Out: in a thread, the segments of blobs and then the log synced at most once every
+`GROUP_SYNC_S`, and the log folded into the pool file whenever it has grown by a given size. A power cut costs no more
+than the commits since the last sync, and a checkpoint inside a commit finds little left to do, so that it holds up no
+commit for long. It decides nothing and reads nothing: SQLite orders its own writes with or without it.
 """
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,13 +22,18 @@ FOLDED_PARTS: Final = 12
 class GroupSync:
     """Syncs and folds one log on request."""
 
-    def __init__(self, path: Path | None, fold: Callable[[], None], fold_bytes: int) -> None:
+    def __init__(
+        self, path: Path | None, sync_blobs: Callable[[int], None], connection: sqlite3.Connection, fold_bytes: int
+    ) -> None:
         """Sync `path`, a log of SQLite's, never a file on which SQLite holds locks; None: commits sync themselves.
 
-        `fold` runs in the thread after every `fold_bytes` of log. Raises OSError.
+        Before the log, `sync_blobs` syncs the segment of blobs that its rows name. The log is folded by way of
+        `connection`, which is this object's own from now on, after every `fold_bytes`. Raises OSError.
         """
         self._descriptor = None if path is None else os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._fold = fold
+        self._sync_blobs = sync_blobs
+        self._segment = 0
+        self._connection = connection
         self._fold_bytes = fold_bytes
         self._logged_bytes = 0
         self._folded_bytes = 0
@@ -36,8 +42,9 @@ class GroupSync:
         self._thread = threading.Thread(target=self._run, name="pool-sync", daemon=True)
         self._thread.start()
 
-    def request(self, logged_bytes: int) -> None:
-        """Sync soon what has been written until now, `logged_bytes` more than at the last request."""
+    def request(self, logged_bytes: int, segment: int) -> None:
+        """Sync soon what has been written until now: `logged_bytes` more of log, and blobs up to `segment`."""
+        self._segment = segment
         self._logged_bytes += logged_bytes
         self._wanted.set()
 
@@ -46,20 +53,31 @@ class GroupSync:
         self._ending.set()
         self._wanted.set()
         self._thread.join()
+        self._connection.close()
         if self._descriptor is not None:
             os.close(self._descriptor)
 
+    def _sync(self, done: int) -> int:
+        """Sync the segments from `done` on, then the log; the last segment."""
+        segment = self._segment
+        if self._descriptor is not None:
+            with suppress(OSError):  # a disk that fails shows in the next commit or checkpoint, which can say so
+                for number in range(done or segment, segment + 1):
+                    self._sync_blobs(number)
+                os.fdatasync(self._descriptor)
+        return segment
+
     def _run(self) -> None:
+        synced = self._segment
         while True:
             self._wanted.wait()
             if self._ending.is_set():
                 return
             self._wanted.clear()
-            if self._descriptor is not None:
-                with suppress(OSError):  # a disk that fails shows in the next commit or checkpoint, which can say so
-                    os.fdatasync(self._descriptor)
+            synced = self._sync(synced)
             logged_bytes = self._logged_bytes
             if logged_bytes - self._folded_bytes >= self._fold_bytes:
                 self._folded_bytes = logged_bytes
-                self._fold()
+                with suppress(sqlite3.Error):  # what fails here is left to the commits
+                    self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._ending.wait(GROUP_SYNC_S)

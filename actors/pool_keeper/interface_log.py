@@ -44,6 +44,16 @@ class InterfaceLog:
         """Committed length of each log, bytes."""
         return self._lengths
 
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """What was found and mended at start, in words."""
+        cut = [f"{name}.jsonl: cut {size} bytes that were never committed" for name, size in self.cut_bytes.items()]
+        lost = [
+            f"{name}.jsonl: {size} committed bytes are missing; the log goes on from its present end"
+            for name, size in self.missing_bytes.items()
+        ]
+        return (*cut, *lost)
+
     def append(self, name: LogName, record: LogRecord) -> None:
         """Keep `record` for the next `write`."""
         line = json.dumps(record, separators=(",", ":"), allow_nan=False, ensure_ascii=False)

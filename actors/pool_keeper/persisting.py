@@ -3,7 +3,7 @@
 In: a DreamEntry. Out: a row and a line in persist.jsonl; nobody is answered, for the dreamer is never acknowledged.
 Refused: a blob whose tensor is not the declared one, an id that the pool knows with another tensor, coherence that is
 not 1 - spectral_entropy, coherence under a numeric gate, metadata without schema_version, a lineage that contradicts
-itself. The same id with the same tensor is a repeated delivery: counted, nothing else.
+itself. The same id with the same tensor is a repeated delivery, also of an evicted dream: counted, nothing else.
 """
 
 import json
@@ -30,10 +30,10 @@ class Step:
 
 def persist(store: PoolStore, gate: float | None, entry: DreamEntry, step: Step) -> Outcome:
     """Store `entry`. `gate` is the least coherence, inclusive; None leaves the gate to the dreamer."""
-    known = store.sequence_of(entry.id)
-    if known is not None and _sha256_of(store, known) == entry.tensor_sha256:
+    known = store.trace(entry.id)
+    if known is not None and known[1] == entry.tensor_sha256:
         store.count("duplicates")
-        store.log("persist", _line("duplicate", entry, step) | {"sequence": known})
+        store.log("persist", _line("duplicate", entry, step) | {"sequence": known[0]})
         return Outcome()
     reason = "the id belongs to another tensor in the pool" if known is not None else _fault(store, gate, entry)
     if reason is not None:
@@ -103,17 +103,11 @@ def _metadata(entry: DreamEntry) -> dict[str, object] | None:
 
 
 def _facts(store: PoolStore, dream_id: str) -> DreamFacts | None:
-    sequence = store.sequence_of(dream_id)
-    row = None if sequence is None else store.facts_row(sequence)
+    row = store.known_facts_row(dream_id)
     try:
         return None if row is None else facts_of(row)
     except ValueError:
         return None
-
-
-def _sha256_of(store: PoolStore, sequence: int) -> object:
-    found = store.row("SELECT tensor_sha256 FROM signatures WHERE sequence = ?", sequence)
-    return None if found is None else found[0]
 
 
 def _line(event: str, entry: DreamEntry, step: Step) -> dict[str, object]:

@@ -172,7 +172,7 @@ def _tensor(store: PoolStore, entry_id: str, offered: set[str], served: dict[str
         return "asked for twice"
     sequence = store.sequence_of(entry_id)
     if sequence is None:
-        return "the pool holds no such dream"
+        return "the pool holds no such dream" if store.trace(entry_id) is None else "evicted from the pool"
     if entry_id not in offered:
         return "not in the answer to this query"
     return store.tensor(sequence) or "the pool holds no such dream"

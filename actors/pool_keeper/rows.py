@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from actors.pool_keeper.columns import Signature
 from bus.core import MessageRef
-from schemas.dreams import Ancestor, DreamEntry, DreamFacts
+from schemas.colour import Rgb
+from schemas.dreams import Ancestor, DreamEntry, DreamFacts, Source
 
 Value = str | int | float | bytes | None
 Row = tuple[Value, ...]
@@ -31,9 +32,60 @@ INSERT_SIGNATURE: Final = f"INSERT INTO signatures VALUES ({', '.join('?' * len(
 SELECT_SIGNATURES: Final = f"SELECT {', '.join(SIGNATURE_COLUMNS)} FROM signatures ORDER BY sequence"  # noqa: S608
 SELECT_FACTS: Final = f"SELECT {', '.join(FACT_COLUMNS)} FROM dreams WHERE sequence = ?"  # noqa: S608
 SELECT_TENSOR: Final = (
-    "SELECT run_id, origin_sender, origin_epoch, origin_seq, tensor_rows, tensor_cols, tensor_layers, tensor_sha256,"
-    " tensor_blob FROM dreams WHERE sequence = ?"
+    "SELECT d.run_id, d.origin_sender, d.origin_epoch, d.origin_seq, d.tensor_rows, d.tensor_cols, d.tensor_layers,"
+    " d.tensor_sha256, d.tensor_blob, b.segment, b.offset, b.length"
+    " FROM dreams d LEFT JOIN blobs b ON b.sequence = d.sequence WHERE d.sequence = ?"
 )
+SELECT_TRACE: Final = (
+    "SELECT sequence, tensor_sha256 FROM dreams WHERE id = ?1"
+    " UNION ALL SELECT sequence, tensor_sha256 FROM tombstones WHERE id = ?1"
+)
+"""What is known of an id, also of a dream that was evicted."""
+SELECT_KNOWN_FACTS: Final = (
+    f"SELECT {', '.join(FACT_COLUMNS)} FROM dreams WHERE id = ?1"  # noqa: S608
+    f" UNION ALL SELECT {', '.join(FACT_COLUMNS)} FROM tombstones WHERE id = ?1"
+)
+SELECT_MEASURES: Final = (
+    "SELECT chroma_r, chroma_g, chroma_b, spectral_entropy, source FROM dreams WHERE id = ?1"
+    " UNION ALL SELECT chroma_r, chroma_g, chroma_b, spectral_entropy, source FROM tombstones WHERE id = ?1"
+)
+ADD_UTILITY: Final = (
+    "INSERT INTO utilities VALUES (?, 1, ?)"
+    " ON CONFLICT(sequence) DO UPDATE SET records = records + 1, total = total + excluded.total"
+)
+SELECT_PINNED: Final = (
+    "SELECT d.sequence FROM (SELECT entry_id, is_pinned, max(serial) FROM pins GROUP BY entry_id) p"
+    " JOIN dreams d ON d.id = p.entry_id WHERE p.is_pinned ORDER BY d.sequence"
+)
+BURY: Final = (
+    f"INSERT INTO tombstones SELECT {', '.join(f'd.{name}' for name in FACT_COLUMNS)}, s.blob_bytes, ?, ?, ?"  # noqa: S608
+    " FROM dreams d JOIN signatures s ON s.sequence = d.sequence WHERE d.sequence = ?"
+)
+GROW_SEGMENT: Final = (
+    "INSERT INTO segments VALUES (?, ?, ?) ON CONFLICT(segment)"
+    " DO UPDATE SET bytes = excluded.bytes, live_bytes = live_bytes + excluded.live_bytes"
+)
+SHRINK_SEGMENT: Final = (
+    "INSERT INTO segments VALUES (?, 0, ?) ON CONFLICT(segment)"
+    " DO UPDATE SET live_bytes = live_bytes + excluded.live_bytes"
+)
+SELECT_DEAD_BYTES: Final = (
+    "SELECT coalesce(sum(blob_bytes), 0) FROM tombstones"
+    " WHERE evicted_at > (SELECT coalesce(max(pool_sequence), 0) FROM compactions)"
+)
+SELECT_SPARSE_SEGMENTS: Final = (
+    "SELECT segment FROM segments WHERE segment < ? AND live_bytes < ? * bytes ORDER BY segment"
+)
+SELECT_SEGMENT: Final = "SELECT sequence, offset, length FROM blobs WHERE segment = ? ORDER BY offset"
+SET_LAST_COMPACTION: Final = "INSERT OR REPLACE INTO meta VALUES ('last_compaction_at_ns', ?)"
+
+
+class Measures(NamedTuple):
+    """What feedback on a dream is worth to the bias."""
+
+    colour: Rgb
+    entropy: float
+    source: Source
 
 
 class StoredTensor(NamedTuple):
@@ -47,8 +99,8 @@ class StoredTensor(NamedTuple):
     blob: bytes
 
 
-def dream_row(entry: DreamEntry, sequence: int, run_id: str, origin: MessageRef) -> Row:
-    """The row of table `dreams`; `origin` is the message of run `run_id` that holds the blob."""
+def dream_row(entry: DreamEntry, sequence: int, run_id: str, origin: MessageRef, blob: bytes) -> Row:
+    """The row of table `dreams`, which holds `blob`; `origin` is the message of run `run_id` that brought it."""
     return (
         sequence,
         entry.id,
@@ -70,7 +122,7 @@ def dream_row(entry: DreamEntry, sequence: int, run_id: str, origin: MessageRef)
         *origin,
         entry.tensor_sha256,
         entry.metadata_json,
-        entry.tensor_blob,
+        blob,
     )
 
 

@@ -3,9 +3,10 @@
 In: an open connection inside a transaction. Out: the tables of `VERSION`. A file from a newer program is refused.
 
 Columns of seed 000 keep their names; `ts` is whole nanoseconds since the Unix epoch, UTC. The blob is last in its
-row, so that reading anything else never walks its overflow pages. `signatures` is the seed's "index table for
-signatures": the columns that ranking needs, packed tightly, from which memory is filled at start without touching one
-blob.
+row, so that reading anything else never walks its overflow pages; a blob in a segment file is empty there and has its
+place in `blobs`. `signatures` is the seed's "index table for signatures": the columns that ranking needs, packed
+tightly, from which memory is filled at start without touching one blob. A dream that was evicted leaves `dreams` and
+`signatures` for `tombstones`, where its facts stay for its descendants, for late feedback and for replays.
 """
 
 from collections.abc import Callable, Sequence
@@ -82,7 +83,45 @@ def create(connection: Executor) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (create,)
+FILL_UTILITIES: Final = """INSERT INTO utilities
+    SELECT d.sequence, 1, f.utility FROM feedback f JOIN dreams d ON d.id = f.entry_id
+    WHERE true ORDER BY f.rowid
+    ON CONFLICT(sequence) DO UPDATE SET records = records + 1, total = total + excluded.total"""
+"""In the order in which feedback came, as it is counted when it comes: so the sums have the same bits."""
+ADDED_IN_2: Final = (
+    """CREATE TABLE blobs(
+        sequence INTEGER PRIMARY KEY, segment INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL)""",
+    "CREATE INDEX blobs_by_segment ON blobs(segment)",
+    "CREATE TABLE segments(segment INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, live_bytes INTEGER NOT NULL)",
+    """CREATE TABLE tombstones(
+        sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, ts INTEGER NOT NULL,
+        chroma_r REAL NOT NULL, chroma_g REAL NOT NULL, chroma_b REAL NOT NULL,
+        coherence REAL NOT NULL, energy REAL NOT NULL, spectral_entropy REAL NOT NULL,
+        source TEXT NOT NULL, lineage_root TEXT NOT NULL, generation INTEGER NOT NULL, parents TEXT NOT NULL,
+        factoid_ids TEXT NOT NULL, image_id TEXT, ancestry TEXT NOT NULL, profile_id TEXT,
+        tensor_rows INTEGER NOT NULL, tensor_cols INTEGER NOT NULL, tensor_layers INTEGER NOT NULL,
+        run_id TEXT NOT NULL, origin_sender TEXT NOT NULL, origin_epoch INTEGER NOT NULL, origin_seq INTEGER NOT NULL,
+        tensor_sha256 BLOB NOT NULL, metadata_json TEXT NOT NULL, blob_bytes INTEGER NOT NULL,
+        evicted_ts INTEGER NOT NULL, evicted_at INTEGER NOT NULL, evicted_run_id TEXT NOT NULL)""",
+    "CREATE TABLE utilities(sequence INTEGER PRIMARY KEY, records INTEGER NOT NULL, total REAL NOT NULL)",
+    """CREATE TABLE pins(
+        serial INTEGER PRIMARY KEY, entry_id TEXT NOT NULL, is_pinned INTEGER NOT NULL, ts INTEGER NOT NULL,
+        run_id TEXT NOT NULL)""",
+    """CREATE TABLE compactions(
+        serial INTEGER PRIMARY KEY, ts INTEGER NOT NULL, pool_sequence INTEGER NOT NULL, dead_bytes INTEGER NOT NULL,
+        run_id TEXT NOT NULL)""",
+    FILL_UTILITIES,
+)
+"""Segment files, eviction, pins. `evicted_at` is the pool sequence at which a dream went."""
+
+
+def add_storage(connection: Executor) -> None:
+    """Version 1 becomes 2: where blobs lie, and what eviction needs and leaves. No row moves."""
+    for statement in ADDED_IN_2:
+        connection.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (create, add_storage)
 """Entry n lifts version n to n + 1; an empty file has version 0."""
 
 VERSION: Final = len(MIGRATIONS)

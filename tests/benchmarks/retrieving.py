@@ -24,9 +24,10 @@ import numpy as np
 
 from actors.pool_keeper.atlas import Atlas
 from actors.pool_keeper.columns import SOURCES, Columns, Signature
+from actors.pool_keeper.connection import POOL_FILE, StoreSettings
 from actors.pool_keeper.ranking import rank
 from actors.pool_keeper.rows import SELECT_SIGNATURES
-from actors.pool_keeper.store import LOAD_ROWS, POOL_FILE, PoolStore, StoreSettings
+from actors.pool_keeper.store import LOAD_ROWS, PoolStore
 from schemas.ids import derived_id
 from schemas.retrieval import RetrievalQuery
 from tests.brute_force import passing_rows, scores_of
@@ -187,7 +188,15 @@ def measure_start(count: int) -> dict[str, float]:
     """Seconds from a pool file with `count` dreams to the first answer, and those to read its rows bare."""
     generator = np.random.Generator(np.random.Philox(key=7))
     found = colours("uniform", count, generator)
-    settings = StoreSettings("20260101T000000Z-0001", 65536, 64 * 1024 * 1024, is_power_safe=False)
+    settings = StoreSettings(
+        run_id="20260101T000000Z-0001",
+        page_size_bytes=16384,
+        checkpoint_bytes=64 * 1024 * 1024,
+        is_power_safe=False,
+        layout="segments",
+        segment_bytes=64 * 1024 * 1024,
+        compact_below=0.5,
+    )
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as scratch:
         PoolStore(Path(scratch), settings).close()
         with closing(sqlite3.connect(Path(scratch) / POOL_FILE)) as pool:

@@ -2,16 +2,22 @@
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from actors.pool_keeper import rows, schema
 from actors.pool_keeper.columns import Columns, Signature
+from actors.pool_keeper.connection import POOL_FILE, StoreSettings
 from actors.pool_keeper.core import PoolKeeper
-from actors.pool_keeper.store import PoolStore, StoreSettings
+from actors.pool_keeper.eviction import Budget
+from actors.pool_keeper.store import PoolStore
 from bus.core import Cursor, MessageRef, Outcome, Received, StepPosition
 from schemas.base import Message
 from schemas.dreams import Ancestor, DreamEntry
@@ -22,6 +28,16 @@ from schemas.tensor import encode
 RUN = "20260101T000000Z-0001"
 DAY_NS = 86_400 * 10**9
 NOW_NS = 1_767_225_600 * 10**9
+
+SETTINGS = StoreSettings(
+    RUN,
+    page_size_bytes=4096,
+    checkpoint_bytes=1024 * 1024,
+    is_power_safe=False,
+    layout="segments",
+    segment_bytes=256 * 1024,
+    compact_below=0.5,
+)
 
 MakeDream = Callable[..., DreamEntry]
 
@@ -54,6 +70,13 @@ def make_dream(number: int, tensor_of: int | None = None, **changes: Any) -> Dre
         "tensor_blob": blob,
     }
     return DreamEntry(**(fields | changes))
+
+
+def make_large_dream(number: int, **changes: Any) -> DreamEntry:
+    """Dream `number` with a tensor too large for its row: about 45 KB."""
+    generator = np.random.Generator(np.random.Philox(key=number))
+    blob, sha256 = encode(generator.random((32, 32, 4, 3), dtype=np.float32))
+    return make_dream(number, tensor_blob=blob, tensor_sha256=sha256, shape=(32, 32, 4), **changes)
 
 
 def make_query(**changes: Any) -> RetrievalQuery:
@@ -101,13 +124,37 @@ def make_columns(rows: list[dict[str, Any]]) -> Columns:
     return columns
 
 
+def make_old_pool(home: Path, dreams: list[Any]) -> None:
+    """A pool as version 1 wrote it: every blob in its row."""
+    (home / POOL_FILE).parent.mkdir(parents=True)
+    with closing(sqlite3.connect(home / POOL_FILE, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("BEGIN")
+        schema.migrate(connection, 0, schema.MIGRATIONS[:1])
+        for sequence, entry in enumerate(dreams, start=1):
+            origin = MessageRef("dreamer", 1, sequence)
+            connection.execute(rows.INSERT_DREAM, rows.dream_row(entry, sequence, RUN, origin, entry.tensor_blob))
+            connection.execute(rows.INSERT_SIGNATURE, rows.signature_of(entry, sequence))
+        record = "INSERT INTO feedback VALUES (?, ?, 0.25, 0.5, 1, 'learner', 'b', NULL, ?)"
+        connection.execute(record, (dreams[0].id, derived_id("q", 1), RUN))
+        connection.execute(record, (dreams[0].id, derived_id("q", 2), RUN))
+        connection.execute("COMMIT")
+
+
 class Keeper:
     """A pool-keeper in a home folder, driven as the host drives it."""
 
-    def __init__(self, home: Path, run: str = RUN, gate: float | None = None, page_size: int = 4096) -> None:
+    def __init__(
+        self,
+        home: Path,
+        run: str = RUN,
+        gate: float | None = None,
+        budget: Budget = Budget(),  # noqa: B008 - frozen
+        **settings: Any,
+    ) -> None:
         self.home = home
-        self.store = PoolStore(home, StoreSettings(run, page_size, 1024 * 1024, is_power_safe=False))
-        self.core = PoolKeeper(self.store, gate)
+        self.store = PoolStore(home, replace(SETTINGS, run_id=run, **settings))
+        self.core = PoolKeeper(self.store, gate, budget)
         self.step = self.store.position().step if self.store.position() else 0
         self.cursors = dict(self.store.cursors())
 
@@ -143,6 +190,16 @@ class Keeper:
 @pytest.fixture
 def dream() -> MakeDream:
     return make_dream
+
+
+@pytest.fixture
+def large_dream() -> MakeDream:
+    return make_large_dream
+
+
+@pytest.fixture
+def make_version_1() -> Callable[[Path, list[DreamEntry]], None]:
+    return make_old_pool
 
 
 @pytest.fixture

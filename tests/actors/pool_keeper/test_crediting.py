@@ -123,7 +123,16 @@ def test_an_epoch_report_is_logged_and_shown(keeper: Any, open_keeper: Any) -> N
     kpis = Kpis(
         selection_precision=0.5, utilization_rate=1.0, improvement_delta=-0.125, coverage=None, recency_ratio=1.0
     )
-    report = EpochReport(epoch=3, rounds=10, feedback_records=80, kpis=kpis, tau=0.0, recent_days=1.0, arms=(arm, arm))
+    report = EpochReport(
+        epoch=3,
+        rounds=10,
+        feedback_records=80,
+        kpis=kpis,
+        tau=0.0,
+        recent_days=1.0,
+        arms=(arm, arm),
+        probe_loss_at_start=None,
+    )
     keeper.say(report)
     keeper.commit()
     keeper.store.close()

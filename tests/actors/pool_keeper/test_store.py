@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from actors.pool_keeper import schema
+from actors.pool_keeper.connection import StoreSettings
 from actors.pool_keeper.errors import (
     PoolDamagedError,
     PoolError,
@@ -18,14 +19,14 @@ from actors.pool_keeper.errors import (
     PoolHeldError,
     PoolVersionError,
 )
-from actors.pool_keeper.store import PoolStore, StoreSettings
+from actors.pool_keeper.store import PoolStore
 from bus.codec import encode_body
 from bus.core import Cursor, StepPosition, StoreFullError
 from schemas.feedback import FeedbackBatch, FeedbackRecord
 from schemas.ids import derived_id
 from schemas.retrieval import BatchRequest
 
-SETTINGS = StoreSettings("20260101T000000Z-0001", 4096, 1024 * 1024, is_power_safe=False)
+SETTINGS = StoreSettings("20260101T000000Z-0001", 4096, 1024 * 1024, False, "segments", 1024 * 1024, 0.5)
 POOL = Path("pool") / "dream_pool.sqlite"
 
 
@@ -110,11 +111,11 @@ def test_a_file_of_the_future_is_refused_untouched(open_keeper: Any) -> None:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
 
-    with pytest.raises(PoolVersionError, match="version 99, this program knows 1"):
+    with pytest.raises(PoolVersionError, match="version 99, this program knows 2"):
         PoolStore(keeper.home, SETTINGS)
 
     with sqlite3.connect(keeper.home / POOL) as connection:
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute("PRAGMA user_version = 2")
     connection.close()
     assert open_keeper().core.figures()["dreams_total"] == 0
 
@@ -128,13 +129,13 @@ def test_an_older_file_is_lifted_step_by_step() -> None:
     def add_note(target: schema.Executor) -> None:
         target.execute("ALTER TABLE lineage ADD COLUMN note TEXT")
 
-    schema.migrate(connection, 1, (*schema.MIGRATIONS, add_note))
+    schema.migrate(connection, schema.VERSION, (*schema.MIGRATIONS, add_note))
 
     assert connection.execute("SELECT * FROM lineage").fetchall() == [("a", "b", None)]
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
-    assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == ("2",)
+    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+    assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == ("3",)
     with pytest.raises(PoolVersionError):
-        schema.migrate(connection, 2)
+        schema.migrate(connection, schema.VERSION + 1)
     connection.close()
 
 
