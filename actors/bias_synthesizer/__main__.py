@@ -12,7 +12,9 @@ def build(start: ActorStart) -> Actor:
     randomness = start.randomness()
     left = start.observation(PROFILE_PATH)
     observations = () if left is None else (Observed(PREVIOUS_PROFILE, left),)
-    return Actor(core=BiasSynthesizerCore(start.settings, randomness), randomness=randomness, observations=observations)
+    residents = tuple(seat.instance for seat in start.manifest.seats if seat.role == "learner")
+    core = BiasSynthesizerCore(start.settings, randomness, residents)
+    return Actor(core=core, randomness=randomness, observations=observations)
 
 
 if __name__ == "__main__":

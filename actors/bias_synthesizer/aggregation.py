@@ -17,7 +17,7 @@ from schemas.base import Colour
 from schemas.dreams import Source
 from schemas.feedback import StoredFeedback
 
-WINDOW_INTERVALS: Final = 5
+WINDOW_INTERVALS: Final = 3
 """Short enough that a change of what helps shows after a few profiles."""
 LEAST_INTERVAL: Final = 200
 LARGEST_INTERVAL: Final = 4_000
@@ -27,6 +27,8 @@ DREAM_SHARE: Final = 20
 UTILITY_LIMIT: Final = 1e12
 UNIT_BITS: Final = 64
 SOURCES: Final[tuple[Source, ...]] = get_args(Source)
+
+MASS_BYTES: Final = 32
 
 _ENTRY: Final = struct.Struct("<16s24sQ4dB")
 
@@ -49,6 +51,8 @@ class DreamWorth(NamedTuple):
     chroma_signature: Colour
     spectral_entropy: float
     source: Source
+    weight: float = 1.0
+    """Of the dream beside others, in (0, 1]: below 1 where guests judged it who are held down."""
 
 
 @dataclass(slots=True)
@@ -62,6 +66,7 @@ class Entry:
 
 
 Interval = dict[str, Entry]
+Plain = tuple[int, Sequence[bytes], Sequence[bytes]]
 
 
 class Window:
@@ -71,6 +76,8 @@ class Window:
         self._interval_size = min(LARGEST_INTERVAL, max(LEAST_INTERVAL, update_interval, min_feedback))
         self._most_per_dream = self._interval_size // DREAM_SHARE
         self._intervals: list[Interval] = [{}]
+        self._masses = [0]
+        """Of each interval the exact sum of the sizes of utilities, in units of 2^-64."""
         self._filled = 0
 
     @property
@@ -84,6 +91,7 @@ class Window:
         for record in records:
             limited = min(UTILITY_LIMIT, max(-UTILITY_LIMIT, record.utility))
             amount = int(limited * 2.0**UNIT_BITS)
+            self._masses[-1] += abs(amount)
             features = Features(record.chroma_signature, record.spectral_entropy, record.source)
             entry = current.get(record.entry_id)
             if entry is None:
@@ -95,25 +103,38 @@ class Window:
             self._filled += current[record.entry_id].records <= self._most_per_dream
         if self._filled >= self._interval_size:
             self._intervals = [*self._intervals, {}][-WINDOW_INTERVALS:]
+            self._masses = [*self._masses, 0][-WINDOW_INTERVALS:]
             self._filled = 0
+
+    @property
+    def mass(self) -> int:
+        """Sum of the sizes of all utilities, in units of 2^-64."""
+        return sum(self._masses)
 
     def dreams(self) -> tuple[DreamWorth, ...]:
         """The dreams of the window, by id."""
+        merged = self.entries()
+        return tuple(_worth(dream_id, merged[dream_id]) for dream_id in sorted(merged))
+
+    def entries(self) -> dict[str, Entry]:
+        """What the window holds of each dream."""
         merged: dict[str, Entry] = {}
         for interval in self._intervals:
             for dream_id, entry in interval.items():
                 known = merged.get(dream_id)
                 merged[dream_id] = entry if known is None else _sum(known, entry)
-        return tuple(_worth(dream_id, merged[dream_id]) for dream_id in sorted(merged))
+        return merged
 
-    def to_plain(self) -> tuple[int, list[bytes]]:
-        """The window as msgpack can hold it: how full the open interval is, packed intervals."""
-        return self._filled, [b"".join(_pack(row, interval[row]) for row in interval) for interval in self._intervals]
+    def to_plain(self) -> Plain:
+        """The window as msgpack can hold it: how full the open interval is, packed intervals, their masses."""
+        packed = [b"".join(_pack(row, interval[row]) for row in interval) for interval in self._intervals]
+        return self._filled, packed, [mass.to_bytes(MASS_BYTES, "little") for mass in self._masses]
 
-    def take_plain(self, plain: tuple[int, Sequence[bytes]]) -> None:
+    def take_plain(self, plain: Plain) -> None:
         """Take over what `to_plain` gave."""
-        self._filled = plain[0]
-        self._intervals = [dict(_unpack(row) for row in _ENTRY.iter_unpack(packed)) for packed in plain[1]]
+        self._filled, packed, masses = plain
+        self._intervals = [dict(_unpack(row) for row in _ENTRY.iter_unpack(interval)) for interval in packed]
+        self._masses = [int.from_bytes(mass, "little") for mass in masses]
 
 
 def _sum(first: Entry, second: Entry) -> Entry:

@@ -6,7 +6,7 @@ mean is above 0; weights are the means of the high bins, normalised to a sum of 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from actors.bias_synthesizer.aggregation import DreamWorth
@@ -20,7 +20,7 @@ class BinWorth(NamedTuple):
     dreams: int
     records: int
     mean_utility: float
-    """Mean over its dreams, however many records each has."""
+    """Weighted mean over its dreams, however many records each has."""
     weight: float
 
     @property
@@ -34,7 +34,7 @@ def weigh_bins(dreams: Sequence[DreamWorth], chroma_bins: int) -> tuple[BinWorth
     members: dict[int, list[DreamWorth]] = {}
     for dream in dreams:
         members.setdefault(hue_bin(dream.chroma_signature, chroma_bins), []).append(dream)
-    means = {index: mean(dream.mean_utility for dream in members[index]) for index in sorted(members)}
+    means = {index: mean_worth(members[index]) for index in sorted(members)}
     weights = normalised([max(0.0, value) for value in means.values()])
     return tuple(
         BinWorth(index, len(members[index]), sum(dream.records for dream in members[index]), means[index], weight)
@@ -42,10 +42,9 @@ def weigh_bins(dreams: Sequence[DreamWorth], chroma_bins: int) -> tuple[BinWorth
     )
 
 
-def mean(values: Iterable[float]) -> float:
-    """The mean, of an exactly rounded sum: the order of the values does not matter."""
-    held = tuple(values)
-    return math.fsum(held) / len(held)
+def mean_worth(dreams: Sequence[DreamWorth]) -> float:
+    """The weighted mean utility of `dreams`, of exactly rounded sums: their order does not matter."""
+    return math.fsum(dream.weight * dream.mean_utility for dream in dreams) / math.fsum(d.weight for d in dreams)
 
 
 def normalised(values: Sequence[float]) -> tuple[float, ...]:

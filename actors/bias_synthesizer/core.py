@@ -8,13 +8,12 @@ guidance survives a stop; it then is the profile that the cap of the first updat
 is no profile, and goes on without.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import msgpack
 
-from actors.bias_synthesizer.aggregation import Window
 from actors.bias_synthesizer.explanation import (
     EXPLANATION_PATH,
     PROFILE_PATH,
@@ -29,6 +28,7 @@ from actors.bias_synthesizer.explanation import (
     profile_of,
     to_json,
 )
+from actors.bias_synthesizer.learners import MOST_LEARNERS, Learners
 from actors.bias_synthesizer.synthesis import synthesize
 from bus.core import Fired, Input, Note, Observed, Outcome, Received, Scalar, Send, Started, WriteFile
 from bus.randomness import RandomSource
@@ -43,7 +43,7 @@ PREVIOUS_PROFILE: Final = "previous_profile"
 class SynthesizerState:
     """Everything that the synthesizer remembers."""
 
-    window: Window
+    learners: Learners
     feedback_seen: int = 0
     since_profile: int = 0
     """Records since the last synthesized profile."""
@@ -57,10 +57,11 @@ class SynthesizerState:
 class BiasSynthesizerCore:
     """The state machine of the bias-synthesizer."""
 
-    def __init__(self, settings: EngineSettings, randomness: RandomSource) -> None:
+    def __init__(self, settings: EngineSettings, randomness: RandomSource, residents: Collection[str] = ()) -> None:
+        """`residents`: the learners of the run itself; all others are guests."""
         self._settings = settings.bias
         self._randomness = randomness
-        self._state = SynthesizerState(Window(settings.bias.update_interval_steps, settings.bias.min_feedback))
+        self._state = SynthesizerState(Learners(settings.bias, residents))
 
     def handle(self, event: Input, now_ns: int) -> Outcome:
         """Decide on one input."""
@@ -83,12 +84,12 @@ class BiasSynthesizerCore:
         state = self._state
         last = to_json(profile_document(state.last)) if state.last else None
         counts = (state.feedback_seen, state.since_profile, state.profiles, state.is_first_made)
-        packed: bytes = msgpack.packb((counts, last, state.window.to_plain()))
+        packed: bytes = msgpack.packb((counts, last, state.learners.to_plain()))
         return packed
 
     def restore(self, data: bytes) -> None:
         """Take over a snapshot."""
-        (seen, since, profiles, is_first_made), last, window = msgpack.unpackb(data, use_list=False)
+        (seen, since, profiles, is_first_made), last, windows = msgpack.unpackb(data, use_list=False)
         state = self._state
         state.feedback_seen, state.since_profile, state.profiles, state.is_first_made = (
             seen,
@@ -97,7 +98,7 @@ class BiasSynthesizerCore:
             is_first_made,
         )
         state.last = parse_profile(last) if last else None
-        state.window.take_plain(window)
+        state.learners.take_plain(windows)
 
     def figures(self) -> Mapping[str, Scalar]:
         """Counts, and the last profile in short."""
@@ -105,12 +106,22 @@ class BiasSynthesizerCore:
         return {
             "profiles": state.profiles,
             "feedback_seen": state.feedback_seen,
-            "feedback_window": state.window.records,
+            "feedback_window": state.learners.records,
             "bins_high": sum(entry.weight > 0.0 for entry in last.bins) if last else 0,
             "window_low": last.entropy_window[0] if last else None,
             "window_high": last.entropy_window[1] if last else None,
             "concentration": last.hue_concentration if last else None,
             "profile_id": last.profile_id if last else None,
+            **self._influences(),
+        }
+
+    def _influences(self) -> dict[str, Scalar]:
+        """The share of each guest in what the next profile rests on."""
+        learners = self._state.learners
+        return {
+            f"influence.{name.replace('-', '_')}": float(standing.share)
+            for name, standing in learners.standings().items()
+            if name not in learners.residents
         }
 
     def _carry_over(self, data: bytes, now_ns: int, outcome: Outcome) -> None:
@@ -127,7 +138,9 @@ class BiasSynthesizerCore:
 
     def _take(self, stored: FeedbackStored, now_ns: int, outcome: Outcome) -> None:
         state, settings = self._state, self._settings
-        state.window.add(stored.records)
+        if not state.learners.add(stored.learner, stored.records):
+            outcome.refusal = f"{stored.learner} is one learner too many: {MOST_LEARNERS} are heard"
+            return
         state.feedback_seen += len(stored.records)
         state.since_profile += len(stored.records)
         due = settings.update_interval_steps if state.is_first_made else settings.min_feedback
@@ -135,10 +148,11 @@ class BiasSynthesizerCore:
             return
         state.since_profile = 0
         state.is_first_made = True
-        dreams = state.window.dreams()
+        standings = state.learners.standings()
+        dreams = state.learners.dreams(standings)
         wanted, numbers = synthesize(dreams, numbers_of(state.last) if state.last else None, settings)
         profile = profile_of(numbers, settings.chroma_bins, self._next_id(), now_ns)
-        explanation = explain(dreams, state.last, wanted, profile, settings)
+        explanation = explain(dreams, state.last, wanted, profile, settings, standings)
         self._send(profile, explanation, outcome)
         outcome.notes.append(Note("info", _in_words(profile, len(dreams))))
 

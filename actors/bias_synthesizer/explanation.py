@@ -5,8 +5,8 @@ In: a profile and what it was made of. Out: `data/bias_profile.json`, being the 
 not a profile.
 
 The explanation alone is enough to recompute the profile, with any tool, by the formulas of `synthesis`: under
-`config` are the settings, under `dreams` the mean utility, number of records, colour, entropy and source of each
-dream, under `previous` the profile that was sent before (null for the first). From them follow `bins` (mean and
+`config` are the settings, under `dreams` the mean utility, number of records, colour, entropy, source and weight of
+each dream, under `previous` the profile that was sent before (null for the first). From them follow `bins` (mean and
 weight of each), `sources` (mean of each), the `prior_share` of each dream, `wanted` (the numbers that the feedback
 asks for) and `profile` (what `max_step` allows of them). Floats are written such that they read back to the same
 bits. An explanation of the kind `carried over` has no dreams: the numbers are those of `previous`, sent again when a
@@ -14,13 +14,14 @@ run begins.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from actors.bias_synthesizer.aggregation import SOURCES, DreamWorth
 from actors.bias_synthesizer.bins import weigh_bins
+from actors.bias_synthesizer.learners import Standing
 from actors.bias_synthesizer.synthesis import (
     BinNumbers,
     ProfileNumbers,
@@ -114,6 +115,7 @@ def explain(
     wanted: ProfileNumbers,
     profile: BiasProfile,
     settings: BiasSettings,
+    standings: Mapping[str, Standing],
 ) -> Document:
     """Everything that led from the dreams of the window over the `wanted` numbers to `profile`."""
     bins = weigh_bins(dreams, settings.chroma_bins)
@@ -123,6 +125,15 @@ def explain(
         "kind": SYNTHESIZED,
         "config": settings.model_dump(),
         "previous": profile_document(previous) if previous else None,
+        "learners": {
+            name: {
+                "records": standing.records,
+                "weight": float(standing.weight),
+                "scale": float(standing.scale),
+                "share": float(standing.share),
+            }
+            for name, standing in standings.items()
+        },
         "dreams": [
             {**dream._asdict(), "bin": hue_bin(dream.chroma_signature, settings.chroma_bins), "prior_share": share}
             for dream, share in zip(dreams, shares, strict=True)
@@ -141,6 +152,7 @@ def explain_carried(previous: BiasProfile, profile: BiasProfile, settings: BiasS
         "kind": CARRIED,
         "config": settings.model_dump(),
         "previous": profile_document(previous),
+        "learners": {},
         "dreams": [],
         "bins": [],
         "sources": {},
@@ -165,6 +177,7 @@ def recompute(explanation: bytes) -> ProfileNumbers:
             (row["chroma_signature"][0], row["chroma_signature"][1], row["chroma_signature"][2]),
             row["spectral_entropy"],
             row["source"],
+            row["weight"],
         )
         for row in document["dreams"]
     ]

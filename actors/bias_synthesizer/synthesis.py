@@ -23,11 +23,13 @@ none before it and is not capped.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from actors.bias_synthesizer.aggregation import SOURCES, DreamWorth
-from actors.bias_synthesizer.bins import BinWorth, mean, normalised, weigh_bins
+from actors.bias_synthesizer.bins import BinWorth, mean_worth, normalised, weigh_bins
 from schemas.base import Colour
 from schemas.bias import MAX_EXEMPLARS
 from schemas.colour import GREY_SATURATION, hue_bin, to_hsv, to_rgb
@@ -91,7 +93,10 @@ def prior_weights(dreams: Sequence[DreamWorth], bins: Sequence[BinWorth], chroma
     """The share of each dream in the colour prior: max(u, 0) in high bins, 0 elsewhere, normalised to a sum of 1."""
     is_high = {worth.bin: worth.is_high for worth in bins}
     return normalised(
-        [max(0.0, d.mean_utility) if is_high[hue_bin(d.chroma_signature, chroma_bins)] else 0.0 for d in dreams]
+        [
+            d.weight * max(0.0, d.mean_utility) if is_high[hue_bin(d.chroma_signature, chroma_bins)] else 0.0
+            for d in dreams
+        ]
     )
 
 
@@ -123,11 +128,27 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
+def weighted_quantile(ordered: Sequence[tuple[float, float]], share: float) -> float:
+    """The quantile of type 7 of (value, weight) pairs in ascending order; that of the values when weights are equal."""
+    values = [value for value, _ in ordered]
+    weights = [weight for _, weight in ordered]
+    if min(weights) == max(weights):
+        return quantile(values, share)
+    last = len(values) - 1
+    before = list(accumulate(weights, initial=0.0))
+    places = [at * weights[at] + last * before[at] for at in range(len(values))]
+    wanted = share * places[last]
+    above = max(1, bisect_left(places, wanted))
+    low, high = places[above - 1], places[above]
+    part = (wanted - low) / (high - low)
+    return values[above - 1] + min(1.0, max(0.0, part)) * (values[above] - values[above - 1])
+
+
 def _entropy_window(dreams: Sequence[DreamWorth]) -> tuple[float, float]:
-    helpful = sorted(dream.spectral_entropy for dream in dreams if dream.mean_utility > 0.0)
+    helpful = sorted((dream.spectral_entropy, dream.weight) for dream in dreams if dream.mean_utility > 0.0)
     if not helpful:
         return OPEN_WINDOW
-    low, high = (quantile(helpful, share) for share in QUARTILES)
+    low, high = (weighted_quantile(helpful, share) for share in QUARTILES)
     if high - low >= LEAST_WINDOW_WIDTH:
         return low, high
     middle = (low + high) / 2.0
@@ -140,8 +161,8 @@ def _entropy_window(dreams: Sequence[DreamWorth]) -> tuple[float, float]:
 
 def source_means(dreams: Sequence[DreamWorth]) -> tuple[float | None, ...]:
     """Mean utility over the dreams of each source, in the order of `SOURCES`; None for a source without dreams."""
-    of_source = ([dream.mean_utility for dream in dreams if dream.source == source] for source in SOURCES)
-    return tuple(mean(utilities) if utilities else None for utilities in of_source)
+    of_source = ([dream for dream in dreams if dream.source == source] for source in SOURCES)
+    return tuple(mean_worth(members) if members else None for members in of_source)
 
 
 def _seed_weights(dreams: Sequence[DreamWorth], floor: float) -> tuple[float, ...]:
@@ -152,8 +173,9 @@ def _seed_weights(dreams: Sequence[DreamWorth], floor: float) -> tuple[float, ..
 
 
 def _exemplars(dreams: Sequence[DreamWorth]) -> tuple[tuple[str, float], ...]:
-    helpful = sorted((d for d in dreams if d.mean_utility > 0.0), key=lambda d: (-d.mean_utility, d.dream_id))
-    best = [(dream.dream_id, dream.mean_utility / helpful[0].mean_utility) for dream in helpful[:MAX_EXEMPLARS]]
+    worths = {dream.dream_id: dream.weight * dream.mean_utility for dream in dreams if dream.mean_utility > 0.0}
+    helpful = sorted(worths, key=lambda dream_id: (-worths[dream_id], dream_id))
+    best = [(dream_id, worths[dream_id] / worths[helpful[0]]) for dream_id in helpful[:MAX_EXEMPLARS]]
     return tuple((dream_id, weight) for dream_id, weight in best if weight > 0.0)
 
 

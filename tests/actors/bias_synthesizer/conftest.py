@@ -65,7 +65,7 @@ class Listener:
     """A core, fed with batches; keeps what it said and wrote."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        self.core = BiasSynthesizerCore(settings, RandomSource(1, 1, "bias-synthesizer"))
+        self.core = BiasSynthesizerCore(settings, RandomSource(1, 1, "bias-synthesizer"), ("learner",))
         self.now_ns = START_NS
         self.seq = 0
         self.profiles: list[BiasProfile] = []
