@@ -1,7 +1,7 @@
 """Finding the supervisor of a home, and asking it.
 
-In: a home and a request. Out: its answer. Refused: a home without a supervisor; a supervisor that cannot be reached or
-does not answer is named by its pid, with what to do.
+In: a home and a request. Out: its answer. Refused: a home without a supervisor, and one that this user may not see; a
+supervisor that cannot be reached or does not answer is named by its pid, with what to do.
 """
 
 import os
@@ -15,7 +15,7 @@ from supervisor.lock import Holder, find_holder
 
 
 def ask_home(home: Home, request: Request) -> Answer:
-    """The answer of the supervisor of `home`; raises NotRunningError, or ControlError when it does not answer."""
+    """The answer of the supervisor of `home`; raises NotRunningError, HomeHiddenError, or ControlError without one."""
     holder = find_holder(home)
     if holder is None:
         raise NotRunningError(str(home.root))

@@ -93,7 +93,7 @@ def bring_up(request: UpRequest, nursery: Nursery, on_settled: Settled) -> Endin
             return _live(session, request, Preparation(configuration, prepared, rung), on_settled)
         finally:
             session.close()
-            _clear_runtime(runtime)
+            clear_runtime(runtime)
 
 
 def close_silent(run: RunFolder) -> bool:
@@ -118,7 +118,7 @@ def close_interrupted(session: Session, run: RunFolder) -> bool:
     keepers = tuple(seat for seat in manifest.seats if seat.role == KEEPER)
     life = RunLife(session, run, manifest, keepers, Limits(caught_up=True))
     session.conduct(life)
-    if not _was_stored(life):
+    if not was_stored(life):
         if life.supervision.stop_reason in {"interrupted", "down"}:
             return False
         for instance, why in life.supervision.cannot_start.items():
@@ -151,20 +151,35 @@ def _live(
     life.left_out = prepared.left_out
     life.on_settled = lambda given_up: on_settled(given_up, prepared.notices)
     session.conduct(life)
+    is_closed = _end_run(session, run, life)
+    ending = _judge(session, life, request.limits)
+    if not is_closed and ending.exit_code == 0:
+        return Ending(EXIT_FINDING, f"run {run.run_id} is left open; the next {_up(session)} recovers it")
+    return ending
+
+
+def _end_run(session: Session, run: RunFolder, life: RunLife) -> bool:
+    """Close the run when all that was said is stored, or nothing was said before the stop; whether it is closed."""
     reason = life.supervision.stop_reason or "finished"
-    if _was_stored(life):
+    was_asked = reason in {"interrupted", "down"}
+    if was_stored(life):
         run.close(life.figures(reason))
-        session.events.say("info", "closed", run=run.run_id, reason=reason)
-    else:
+    elif not (was_asked and close_silent(run)):
         run.write_figures(life.figures(reason))
         session.events.say("warning", "left open", run=run.run_id, why=f"the next {_up(session)} recovers it")
-    return _judge(session, life, request.limits)
+        return False
+    session.events.say("info", "closed", run=run.run_id, reason=reason)
+    return True
 
 
 def _begin(session: Session, manifest: RunManifest) -> RunFolder:
     run = RunFolder(session.home, RunId(manifest.run_id))
     run.write_manifest(manifest)
     session.events.say("info", "run", run=run.run_id, **_facts(manifest))
+    if manifest.isolation == "none":
+        session.events.say("warning", "no box", run=run.run_id)
+    if manifest.keys == "none":
+        session.events.say("warning", "no keys", run=run.run_id)
     return run
 
 
@@ -200,7 +215,7 @@ def _up(session: Session) -> str:
     return advise("up", session.home.root)
 
 
-def _was_stored(life: RunLife) -> bool:
+def was_stored(life: RunLife) -> bool:
     """Whether the keeper left in order, and so has taken in everything that was journalled."""
     keepers = [actor for actor in life.supervision.actors.values() if actor.seat.role == KEEPER]
     return all(actor.state == "stopped" and actor.exit_status == 0 for actor in keepers)
@@ -218,9 +233,9 @@ def _closing(run: RunFolder, reason: str, sections: dict[str, dict[str, float | 
     return RunFigures(run_id=run.run_id, reason=reason, at=utc_text(time.time()), uptime_s=uptime_s, sections=sections)
 
 
-def _clear_runtime(runtime: Path) -> None:
+def clear_runtime(runtime: Path) -> None:
     """Remove the sockets that killed processes left; nobody is alive to listen on them."""
     with suppress(OSError):
-        for socket in (*runtime.glob("*.in"), *runtime.glob("*.out"), *runtime.glob("*.ctl")):
+        for socket in (*runtime.glob("*.in"), *runtime.glob("*.out"), *runtime.glob("*.ctl"), *runtime.glob("*.seat")):
             socket.unlink(missing_ok=True)
         runtime.rmdir()

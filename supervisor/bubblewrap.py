@@ -1,8 +1,10 @@
-"""The rung `bwrap`: a process in namespaces of its own, for kernels that have neither Landlock nor seccomp.
+"""The rung `bwrap`: a process in namespaces of its own, for kernels with neither Landlock nor seccomp, or as asked for.
 
 In: the module of an actor, its arguments, what it may read and write, the descriptors that it is handed. Out: a
 process that sees no network, no other process, and no file but programs, what it loads at its start and its own
-folder. Refused, as OSError: a bwrap that is missing, or that the system lets make no namespaces.
+folder. What knows no namespace is closed as well: its session keyring is its own, and where the kernel filters calls,
+a filter refuses keys and sockets of other kinds. Refused, as OSError: a bwrap that is missing, or that the system lets
+make no namespaces; a keyring that would be shared.
 """
 
 import importlib.util
@@ -13,11 +15,14 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
-from bus.box.ladder import BWRAP
+from bus.box import seccomp
+from bus.box.calls import in_namespaces
+from bus.box.ladder import BWRAP, can_disable_user_namespaces
 from bus.box.profiles import Walls, is_boxed, walls_of
 from bus.inheritance import arguments_for
 from schemas.manifest import RunManifest, Seat
@@ -54,12 +59,12 @@ class BoxedChild:
     def signal(self, number: int) -> None:
         """Send signal `number` to the process inside; nothing happens when it has ended.
 
-        It is the first process of its namespace, which the kernel spares every signal, but SIGKILL and SIGSTOP, that it
-        does not handle.
+        It is the first process of its namespace, which the kernel spares every signal that it does not handle: what
+        would end any other process while it starts is SIGKILL for it.
         """
         if not self.outer.has_ended():
             with suppress(ProcessLookupError):
-                os.kill(self.inner_pid, number)
+                os.kill(self.inner_pid, number if kernel.handles(self.inner_pid, number) else signal.SIGKILL)
 
     def kill_group(self) -> None:
         """SIGKILL to bwrap and all inside; nothing happens when they are gone."""
@@ -89,36 +94,78 @@ def view_of(seat: Seat, home: Path, manifest: RunManifest) -> Walls:
     return Walls(reads=(*walls.reads, *loaded), writes=(*walls.writes, refusals))
 
 
-def boxed_command(command: Sequence[str], view: Walls, folder: Path, info_fd: int) -> list[str]:
-    """The command that runs `command` in `folder` and sees programs and `view` alone; it tells whom on `info_fd`."""
+def boxed_command(
+    command: Sequence[str], view: Walls, folder: Path, info_fd: int, filter_fd: int | None = None
+) -> list[str]:
+    """The command that runs `command` in `folder` and sees programs and `view` alone; it tells whom on `info_fd`.
+
+    Calls are filtered by the program that `filter_fd` holds, if there is one.
+    """
     line = [BWRAP, "--unshare-all", "--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"]
+    line += ["--unshare-user", "--disable-userns"] if _disables_user_namespaces() else []
+    line += [] if filter_fd is None else ["--seccomp", str(filter_fd)]
     line += ["--info-fd", str(info_fd), "--proc", "/proc", "--dev", "/dev"]
     line += ["--tmpfs", "/tmp"]  # noqa: S108 - a folder inside the box; first, for what is shown may lie below it
     for place in SYSTEM_PLACES:
         line += ["--ro-bind-try", place, place]
-    line += _shown("--ro-bind", (*_program_folders(), *view.reads))
+    line += _shown("--ro-bind", (*program_folders(sys.path[:], view.writes), *view.reads))
     line += _shown("--bind", view.writes)
     return [*line, "--chdir", str(folder), "--", *command]
 
 
-def start_boxed(
-    module: str, arguments: Sequence[str], view: Walls, folder: Path, log: Path, handed: tuple[int, ...] = ()
-) -> BoxedChild:
-    """Start `python -P -m MODULE ARGUMENTS` in a box, with `handed` inherited and its output appended to `log`.
+@dataclass(frozen=True)
+class Start:
+    """What is started in a box, and how."""
 
-    `folder` is where it runs, a folder that holds some of `view`. Raises OSError when there is no box.
-    """
+    module: str
+    arguments: Sequence[str]
+    folder: Path
+    """Where it runs, a folder that holds some of what it sees."""
+    log: Path
+    handed: tuple[int, ...] = ()
+    """Descriptors that it inherits."""
+    has_filter: bool = field(default_factory=lambda: seccomp.missing() is None)
+    """Whether its calls are filtered; by default where the kernel can."""
+
+
+def start_boxed(start: Start, view: Walls) -> BoxedChild:
+    """Start `python -P -m MODULE ARGUMENTS` in a box where it sees `view`; raises OSError when there is no box."""
     reader, writer = os.pipe()
+    filter_fd = _filter() if start.has_filter else None
+    ours = [reader, writer] if filter_fd is None else [reader, writer, filter_fd]
     try:
-        line = boxed_command([sys.executable, "-P", "-m", module, *arguments], view, folder, writer)
-        outer = start_process(line, folder, log, (*handed, writer))
-        os.close(writer)
-        writer = -1
+        python = [sys.executable, "-P", "-m", start.module, *start.arguments]
+        line = boxed_command(python, view, start.folder, writer, filter_fd)
+        handed = (*start.handed, *ours[1:])
+        leave = partial(_leave_keyring, start.has_filter)
+        outer = start_process(line, start.folder, start.log, handed, prepare=leave)
+        os.close(ours.pop(1))
         return BoxedChild(outer, _inner_pid(reader, outer))
     finally:
-        for end in (reader, writer):
-            if end >= 0:
-                os.close(end)
+        for end in ours:
+            os.close(end)
+
+
+def _filter() -> int:
+    """The read end of a pipe that holds the filter of calls."""
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as pipe:
+        pipe.write(seccomp.code_of(in_namespaces()))
+    return reader
+
+
+def _leave_keyring(is_filtered: bool) -> None:
+    """Share no session keyring; where calls are filtered none can be used, so that failing is no harm."""
+    try:
+        kernel.leave_session_keyring()
+    except OSError:
+        if not is_filtered:
+            raise
+
+
+@cache
+def _disables_user_namespaces() -> bool:
+    return can_disable_user_namespaces()
 
 
 def _inner_pid(reader: int, outer: ChildProcess) -> int:
@@ -137,13 +184,29 @@ def _inner_pid(reader: int, outer: ChildProcess) -> int:
         raise OSError("bwrap started nothing; its reason is in the log of the actor") from error
 
 
-def _program_folders() -> tuple[Path, ...]:
-    """Where Python, its libraries and our packages are."""
-    found = {Path(sys.prefix), Path(sys.base_prefix)}
-    for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        found.update(Path(place) for place in (spec and spec.submodule_search_locations) or ())
+def program_folders(searched: Sequence[str], written: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """Where Python, its libraries and our packages are, with the places of `searched` that hold other libraries.
+
+    Not shown, though searched: what holds the user's home or one of `written`, and so much more than programs, and a
+    checkout of ours beyond the packages themselves.
+    """
+    ours = [Path(place) for name in PACKAGES for place in _places_of(name)]
+    private = (Path.home().resolve(), *(path.resolve() for path in written))
+    libraries = [
+        place
+        for place in map(Path, searched)
+        if place.is_absolute()
+        and place.exists()
+        and not any(path.is_relative_to(place.resolve()) for path in private)
+        and (place not in {path.parent for path in ours} or any(place.glob("*.dist-info")))
+    ]
+    found = {Path(sys.prefix), Path(sys.base_prefix), *ours, *libraries}
     return tuple(sorted(path for path in found if path != Path("/usr")))
+
+
+def _places_of(package: str) -> list[str]:
+    spec = importlib.util.find_spec(package)
+    return list((spec and spec.submodule_search_locations) or ())
 
 
 def _shown(option: str, places: Iterable[Path]) -> list[str]:
@@ -166,5 +229,5 @@ class BubblewrapLauncher:
         view = view_of(seat, home.root, self.manifest)
         with self.seats.equipment.of(seat) as handed:
             told = [*self.seats.arguments(seat, epoch), *arguments_for(handed.descriptors)]
-            log, folder = log_file(home, seat.instance), home.root
-            return start_boxed(self.seats.module(seat), told, view, folder, log, tuple(handed.descriptors.values()))
+            log, descriptors = log_file(home, seat.instance), tuple(handed.descriptors.values())
+            return start_boxed(Start(self.seats.module(seat), told, home.root, log, descriptors), view)

@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 from schemas.base import Record
+from supervisor.home import ADVICE
 
 Verdict = Literal["PASS", "WARN", "FAIL"]
 
 LEAST_PYTHON: Final = (3, 11)
-LEAST_OPEN_FILES: Final = 256
+LEAST_OPEN_FILES: Final = 64
+"""A pool-keeper at full speed holds 46 descriptors; the rest is room for guests and for what is read in passing."""
+GOOD_OPEN_FILES: Final = 256
 EARLIEST_CLOCK_S: Final = 1_735_689_600.0
 """2025-01-01: a clock before that was never set."""
 POOL_HEAD_BYTES: Final = 100
@@ -89,8 +92,13 @@ def fits(version: str, clauses: str) -> bool:
 def judge_home(home: str, problem: str | None) -> Finding:
     """The home can be written to."""
     if problem is not None:
-        return Finding(name="home", verdict="FAIL", text=f"{home}: {problem}; choose another with --home")
+        return Finding(name="home", verdict="FAIL", text=f"{home}: {problem}; {ADVICE}")
     return Finding(name="home", verdict="PASS", text=f"{home} can be written to")
+
+
+def judge_home_path(problem: str) -> Finding:
+    """The path of the home cannot hold one."""
+    return Finding(name="home", verdict="FAIL", text=problem)
 
 
 def judge_disk_space(free_mib: float, warn_mib: int, stop_mib: int) -> Finding:
@@ -116,9 +124,17 @@ def judge_runtime(folder: str, longest_socket_bytes: int, limit_bytes: int, prob
 def judge_open_files(limit: int) -> Finding:
     """Enough files can be open at once."""
     if limit < LEAST_OPEN_FILES:
-        text = f"at most {limit} open files; raise the hard limit (ulimit -Hn) to {LEAST_OPEN_FILES}"
+        text = f"at most {limit} open files, {LEAST_OPEN_FILES} are needed; raise the hard limit (ulimit -Hn)"
+        return Finding(name="open files", verdict="FAIL", text=text)
+    if limit < GOOD_OPEN_FILES:
+        text = f"at most {limit} open files; raise the hard limit (ulimit -Hn) to {GOOD_OPEN_FILES}"
         return Finding(name="open files", verdict="WARN", text=text)
     return Finding(name="open files", verdict="PASS", text=f"up to {limit}")
+
+
+def judge_hidden_lock(problem: str) -> Finding:
+    """Whether somebody holds the home may not be seen."""
+    return Finding(name="lock", verdict="FAIL", text=problem)
 
 
 def judge_lock(running_pid: int | None, dead_pid: int | None, is_dead_alive: bool) -> Finding:

@@ -1,11 +1,12 @@
 """The command `supervisor`: sub-commands that are imported when they are used, and the one place where errors become
 exit codes.
 
-In: the command line. Out: text or JSON, and an exit code: 0 ok, 1 finding, 2 usage, 3 not running (or given up), 130
-interrupted; `replay` has codes of its own. A user's mistake is answered by a message, never by a traceback.
+In: the command line. Out: text or JSON, and an exit code: 0 ok, 1 finding, 2 usage, 3 not running, given up or damaged,
+130 interrupted; `replay` has codes of its own. A user's mistake is answered by a message, never by a traceback.
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -20,7 +21,11 @@ COMMANDS: Final[Mapping[str, str]] = {
     "down": "Stop the running loop in order, and wait until nothing of it is left.",
     "status": "Show the processes of the running loop.",
     "stats": "Show the loop in figures: pool, learner, bias, dreamer.",
+    "pool": "Show, check, keep, export and import the dreams of the pool.",
+    "kpi": "Show the figures of every epoch, and whether the logs give them again.",
     "logs": "Show what the processes logged, merged by time.",
+    "attach": "Give a learner of your own a seat in the running loop.",
+    "init": "Write a working beginning for a learner of your own.",
     "restart": "Start one actor afresh while the others run.",
     "record": "Show, check, keep, prune and export recorded runs.",
     "replay": "Prove that each actor of RUN decides the same again, byte for byte.",
@@ -28,6 +33,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "topic": "Show what the actors say to each other: kinds, messages, rates.",
     "trace": "Show what led to a message and what it led to, across all actors.",
     "simulate": "Live through hours of faults in seconds, and check that nothing is lost, doubled or out of order.",
+    "experiment": "Ask whether the hint reaches the dreams, and whether the dreams help the learner.",
     "config": "Show the configuration.",
     "validate": "Check the configuration, the pictures and the facts, and name every mistake.",
     "graph": "Draw who may say what to whom.",
@@ -84,6 +90,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the encoding lacks is escaped, and ends no run
     sys.exit(run_cli(sys.argv[1:]))
 
 

@@ -1,8 +1,8 @@
 """The supervisor's control socket: one JSON line in, one JSON line out.
 
-In: requests of the commands `status`, `stats`, `restart` and `down`, over a stream socket in the private runtime
-folder. Out: answers. Refused, with the reason: what is no request, and a line over the limit; a client that sends
-nothing is dropped.
+In: requests of the commands `status`, `stats`, `restart`, `attach`, `pool` and `down`, over a stream socket in
+the private runtime folder. Out: answers. Refused, with the reason: what is no request, and a line over the limit;
+a client that sends nothing is dropped.
 """
 
 import selectors
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from schemas.base import Record
 from supervisor.errors import ControlError, SilentError
 from supervisor.reports import StatusReport
+from supervisor.seats import SeatGiven, SeatRequest
 from supervisor.stats import StatsReport
 
 SOCKET_NAME: Final = "supervisor.ctl"
@@ -35,9 +36,13 @@ HUNG_UP: Final = (
 class Request(Record):
     """What a command asks."""
 
-    verb: Literal["status", "stats", "restart", "stop"]
+    verb: Literal["status", "stats", "restart", "attach", "publish", "stop"]
     actor: str | None = None
     """For `restart`."""
+    segment: str | None = None
+    """For `publish`."""
+    seat: SeatRequest | None = None
+    """For `attach`."""
 
 
 class Answer(Record):
@@ -46,6 +51,7 @@ class Answer(Record):
     error: str | None = None
     status: StatusReport | None = None
     stats: StatsReport | None = None
+    seat: SeatGiven | None = None
 
 
 @dataclass

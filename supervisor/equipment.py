@@ -6,6 +6,7 @@ again waits and is not refused. Keys are in memory alone; each process gets its 
 """
 
 import os
+import select
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -40,6 +41,13 @@ class Handed:
             os.close(fd)
 
 
+def is_deaf(listener: socket.socket) -> bool:
+    """Whether nobody can connect to `listener` any more: shutdown(2) by one process is for all that share it."""
+    watch = select.poll()
+    watch.register(listener, select.POLLRDHUP)
+    return bool(watch.poll(0))
+
+
 @dataclass
 class Equipment:
     """The keys and sockets of one run."""
@@ -64,7 +72,11 @@ class Equipment:
         return tuple(seat for seat in self.seats if is_boxed(seat.role))
 
     def of(self, seat: Seat) -> Handed:
-        """What a process of `seat` is handed."""
+        """What a process of `seat` is handed; sockets that an earlier one has made deaf are made anew.
+
+        Raises OSError when that cannot be done.
+        """
+        self._mend(seat)
         descriptors = {name: held.fileno() for name, held in self._sockets.get(seat.instance, {}).items()}
         ring = self.ring(seat.instance)
         if ring is None:
@@ -85,6 +97,18 @@ class Equipment:
                 with suppress(OSError):
                     os.unlink(path)
         self._sockets.clear()
+
+    def _mend(self, seat: Seat) -> None:
+        made = self._sockets.get(seat.instance, {})
+        for name, held in made.items():
+            if is_deaf(held):
+                path = Path(held.getsockname())
+                path.unlink(missing_ok=True)
+                try:
+                    made[name] = listen_at(path)
+                except EndpointError as error:
+                    raise OSError(str(error)) from error
+                held.close()
 
     def _bind(self, seat: Seat) -> None:
         roles = peers_of(seat.role)

@@ -64,6 +64,15 @@ class NotRunningError(SupervisorError):
         super().__init__(f"no supervisor runs on {home}; start one with {advise('up', home)}")
 
 
+class HomeHiddenError(SupervisorError):
+    """This user may not see a home, or whether a supervisor runs on it."""
+
+    def __init__(self, home: str, reason: str, owner: str) -> None:
+        self.home = home
+        self.owner = owner
+        super().__init__(f"{home} cannot be seen: {reason}; it belongs to {owner}, run the command as that user")
+
+
 class AlreadyRunningError(UsageError):
     """Another supervisor holds the home."""
 

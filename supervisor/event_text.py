@@ -9,6 +9,8 @@ from typing import Final
 
 PHRASES: Final[Mapping[str, str]] = {
     "run": "run {run}, seed {seed}, configuration {config}, isolation {isolation}, keys {keys}",
+    "no box": "the dreamer runs without a box, as the settings allow",
+    "no keys": "every inbox is without a lock (--no-curve)",
     "recovering": "run {run} was interrupted; its pool-keeper finishes it first",
     "recovered": "run {run} is finished",
     "input left out": "left out: {what}",

@@ -5,9 +5,10 @@ supervisor: the line is lost, and counted.
 """
 
 import os
+import shutil
 import time
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from supervisor.log_lines import format_line
 from supervisor.log_tail import KEPT_FILES
@@ -78,19 +79,30 @@ def copy_if_large(path: Path, limit_bytes: int = ROTATE_BYTES) -> bool:
     """As `rotate_if_large`, for a writer in a box, which cannot open a file anew: the content moves, the file stays.
 
     The writer appends, so the file can be emptied under it. What it writes within the microseconds between the last
-    look at the size and the emptying is lost. Raises OSError.
+    look at its end and the emptying is lost. A disk without room for the copy leaves everything as it is. Raises
+    OSError.
     """
     try:
         if path.stat().st_size <= limit_bytes:
             return False
     except FileNotFoundError:
         return False
-    _make_room(path)
-    with path.open("rb+") as log, path.with_name(f"{path.name}.1").open("xb") as copy:
-        while piece := log.read(COPY_BYTES):
-            copy.write(piece)
-        log.truncate(0)
+    unfinished = path.with_name(f"{path.name}.copy")
+    try:
+        with path.open("rb+") as log, unfinished.open("wb") as copy:
+            _append(log, copy)
+            _make_room(path)
+            unfinished.replace(path.with_name(f"{path.name}.1"))
+            _append(log, copy)
+            log.truncate(0)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return True
+
+
+def _append(log: BinaryIO, copy: BinaryIO) -> None:
+    shutil.copyfileobj(log, copy, COPY_BYTES)
+    copy.flush()
 
 
 def _make_room(path: Path) -> None:

@@ -1,31 +1,49 @@
 """Where a home keeps its state, and where its sockets live (design, section 4).
 
 In: a home folder, the environment's XDG folders. Out: the paths of every kind of state, and the runtime folder for
-sockets, made with mode 0700. Refused: a runtime folder that belongs to somebody else. A session folder so long that a
-socket in it could pass the 107 bytes that the kernel allows for a socket's path is passed over for one in /tmp.
+sockets, made with mode 0700. Refused: a home whose path is no UTF-8 text, which no manifest could hold; to make one
+whose path is so long that SQLite could not open the pool; a runtime folder that belongs to somebody else. A session
+folder so long that a socket in it could pass the 107 bytes that the kernel allows for a socket's path is passed over
+for one in /tmp.
 """
 
+import errno
 import hashlib
 import os
+import pwd
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from supervisor.errors import FolderRefusedError
+from supervisor.errors import FolderRefusedError, HomeHiddenError
 
 SOCKET_PATH_LIMIT: Final = 107
 """Most bytes of a socket's path: `sun_path` of unix(7) without its closing zero."""
 LONGEST_SOCKET_NAME: Final = 56
 """Bytes kept free for a socket's file name: `SENDER.RECEIVER.out` with short names, or one long name with a suffix."""
+LONGEST_HOME: Final = 512 - len("/pool/dream_pool.sqlite") - len("-journal")
+"""Most bytes of a home's path: SQLite's limit of 512, which every file system allows, less what is appended to it."""
+LONGEST_NAME: Final = 255
+"""Most bytes of one name in a path: NAME_MAX of limits.h(0p) on the usual file systems."""
+SHOWN_CHARACTERS: Final = 60
+"""So much of a path that is too long is shown."""
+ADVICE: Final = "choose another folder with --home"
 SHORT_FOLDER: Final = Path("/tmp")  # noqa: S108 - TMPDIR may be too long for a socket; owner and mode are checked
 
 
 @dataclass(frozen=True)
 class Home:
-    """The folder of one dream pool with everything around it; one home has one supervisor at a time."""
+    """The folder of one dream pool with everything around it; one home has one supervisor at a time.
+
+    Raises FolderRefusedError for a path that is no UTF-8 text.
+    """
 
     root: Path
+
+    def __post_init__(self) -> None:
+        if not is_utf8(str(self.root)):
+            raise FolderRefusedError(str(self.root), "the path is no UTF-8 text", ADVICE)
 
     @property
     def pool(self) -> Path:
@@ -82,14 +100,35 @@ class Home:
         """The file whose lock the running supervisor holds."""
         return self.root / "supervisor.lock"
 
+    def check_length(self) -> None:
+        """Raise FolderRefusedError when the path, or where its links lead, is too long for what lives under it."""
+        for path in (self.root, _resolved(self.root)):
+            name = max(path.parts, key=_size_bytes)
+            if _size_bytes(name) > LONGEST_NAME:
+                reason = f"the name has {_size_bytes(name)} bytes, at most {LONGEST_NAME} are possible"
+                raise FolderRefusedError(_beginning(name), reason, ADVICE)
+            if _size_bytes(path) > LONGEST_HOME:
+                reason = f"the path has {_size_bytes(path)} bytes, at most {LONGEST_HOME} leave room for the pool"
+                raise FolderRefusedError(_beginning(str(path)), reason, ADVICE)
+
+    def check_is_visible(self) -> None:
+        """Raise HomeHiddenError when the folder is there and this user may not look into it."""
+        try:
+            is_hidden = self.root.is_dir() and not os.access(self.root, os.R_OK | os.X_OK)
+        except OSError:  # above a folder that is closed, or too long: told by whoever opens something in it
+            return
+        if is_hidden:
+            raise HomeHiddenError(str(self.root), os.strerror(errno.EACCES), owner_of(self.root))
+
     def create(self) -> None:
         """Make the folders that do not exist yet; raises FolderRefusedError naming the one that cannot be made."""
+        self.check_length()
         for folder in (self.pool, self.data, self.interface_logs, self.journal, self.runs, self.inputs, self.artifacts):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 reason = error.strerror or str(error)
-                raise FolderRefusedError(str(folder), reason, "choose another folder with --home") from error
+                raise FolderRefusedError(str(folder), reason, ADVICE) from error
 
 
 def runtime_folder(home: Path) -> Path:
@@ -98,10 +137,48 @@ def runtime_folder(home: Path) -> Path:
     `oneiros-TAG` in $XDG_RUNTIME_DIR when that is ours and short, else `oneiros-UID-TAG` in /tmp; TAG is the start of
     the SHA-256 of the home's path. Raises FolderRefusedError when it belongs to another user or is no folder.
     """
-    tag = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:8]
+    tag = hashlib.sha256(os.fsencode(_resolved(home))).hexdigest()[:8]
     folder = _session_folder(tag) or SHORT_FOLDER / f"oneiros-{os.getuid()}-{tag}"
     _make_private(folder)
     return folder
+
+
+def is_utf8(path: str) -> bool:
+    """Whether `path` is text that JSON can hold: bytes that are no UTF-8 stand in it as lone surrogates."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def owner_of(path: Path) -> str:
+    """The name of the user who owns `path`, or the nearest folder above it that can be seen."""
+    for place in (path, *path.parents):
+        try:
+            user = place.stat().st_uid
+        except OSError:
+            continue
+        try:
+            return pwd.getpwuid(user).pw_name
+        except KeyError:
+            return f"user {user}"
+    return "another user"
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # links in a circle: refused where the folder is made
+        return path
+
+
+def _size_bytes(path: Path | str) -> int:
+    return len(os.fsencode(path))
+
+
+def _beginning(path: str) -> str:
+    return path if len(path) <= SHOWN_CHARACTERS else f"{path[:SHOWN_CHARACTERS]}..."
 
 
 def _session_folder(tag: str) -> Path | None:

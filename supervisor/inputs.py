@@ -1,8 +1,8 @@
 """The pictures and facts of a run, prepared before any actor starts: the user's own, or those of the sample set.
 
 In: [run] of the settings. Out: an `InputSet` of RGB pictures of one size class and of facts, with the name of and the
-reason for everything that was left out. Refused: fewer than two readable pictures, a facts file that cannot be read.
-Nothing in the user's folder is changed.
+reason for everything that was left out. Refused: fewer than two readable pictures, a facts file that cannot be read, a
+path that is no UTF-8 text. Nothing in the user's folder is changed.
 
 Pictures are taken in order of names, one for each distinct content. Hidden files are passed over, and so are those
 whose names do not end like a picture's; when there are no others, these are tried. Facts are UTF-8 text, one a line;
@@ -22,6 +22,7 @@ from schemas.ids import derived_id
 from schemas.inputs import Factoid, InputSet, Picture
 from schemas.settings import RunSettings
 from supervisor.errors import InputsRefusedError
+from supervisor.home import is_utf8
 from supervisor.left_out import LeftOut, Refused, shorten
 from supervisor.log_lines import printable
 from supervisor.pictures import PICTURE_SUFFIXES, PictureRefusedError, decode_picture
@@ -63,6 +64,8 @@ class _Report:
 
 def prepare_inputs(run: RunSettings) -> PreparedInputs:
     """Read what `run` names; raises InputsRefusedError when it does not do for a run."""
+    for path in (run.images, run.factoids):
+        _check_is_utf8(path)
     report = _Report()
     pictures = _take_pictures(Path(run.images) if run.images else SAMPLE / "pictures", run, report)
     factoids = _take_factoids(Path(run.factoids) if run.factoids else SAMPLE / "factoids.txt", report)
@@ -100,11 +103,11 @@ def _take_pictures(folder: Path, run: RunSettings, report: _Report) -> tuple[Pic
                 "raise run.max_images to use more"
             )
             break
-        name = _readable(path.name)
+        name = printable(path.name)
         try:
             picture = _picture(path, name, run.image_side)
         except PictureRefusedError as error:
-            report.pictures.append((name, error.reason))
+            report.pictures.append((name, printable(error.reason)))
             continue
         known = taken.setdefault(picture.image_id, picture)
         if known is not picture:
@@ -134,14 +137,14 @@ def _picture(path: Path, name: str, side: int) -> Picture:
     return Picture(image_id=image_id, name=name, height=height, width=width, rgb=rgb)
 
 
-def _readable(name: str) -> str:
-    """`name` as text that can be shown: whatever steers a terminal is escaped."""
-    return printable(os.fsencode(name).decode("utf-8", "replace"))
+def _check_is_utf8(path: str) -> None:
+    if not is_utf8(path):
+        raise InputsRefusedError(f"{printable(path)}: the path is no UTF-8 text, which no manifest can hold; rename it")
 
 
 def _take_factoids(path: Path, report: _Report) -> tuple[Factoid, ...]:
     taken: dict[str, Factoid] = {}
-    name = _readable(path.name)
+    name = printable(path.name)
     lines = _lines(path)
     _check_is_text(path, lines)
     for number, line in enumerate(lines, start=1):

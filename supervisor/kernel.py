@@ -1,11 +1,13 @@
 """What the kernel does for a supervisor, and what it tells about processes.
 
-In: process ids. Out: death signals, the subreaper's duty, process groups, children, proportional memory. Nothing here
-knows an actor.
+In: process ids. Out: death signals, the subreaper's duty, memory that nobody looks into, keyrings, process groups,
+children, proportional memory. Nothing here knows an actor.
 """
 
 import ctypes
+import errno
 import os
+import platform
 import resource
 import signal
 from collections.abc import Collection
@@ -15,10 +17,24 @@ from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
 PR_GET_PDEATHSIG: Final = 2
+PR_SET_DUMPABLE: Final = 4
 PR_SET_NAME: Final = 15
 PR_SET_CHILD_SUBREAPER: Final = 36
 ORPHAN_STATUS: Final = 71
 """Exit status of a child whose supervisor died before it could ask for its death signal."""
+
+KEYCTL: Final = {
+    "x86_64": 250,
+    "aarch64": 219,
+    "riscv64": 219,
+    "loongarch64": 219,
+    "i686": 288,
+    "armv7l": 311,
+    "ppc64le": 271,
+    "s390x": 280,
+}
+"""Machine -> number of keyctl(2)."""
+JOIN_SESSION_KEYRING: Final = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -32,6 +48,28 @@ def bind_to_parent(parent: int) -> None:
     if os.getppid() != parent:
         os._exit(ORPHAN_STATUS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def keep_memory_private() -> None:
+    """Leave no core dump, and let no process of this user look into this one; root may.
+
+    The limit alone does not do: the kernel ignores it where dumps go to a program. What is started from here leaves no
+    dump either, and may be looked into once it runs another program.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def leave_session_keyring() -> None:
+    """Join a session keyring without a name, new and empty, which what is started from here shares.
+
+    Raises OSError when that cannot be done; a kernel without keyrings has nothing to share.
+    """
+    number = KEYCTL.get(platform.machine())
+    if number is None:
+        raise OSError(errno.ENOSYS, f"the number of keyctl on {platform.machine()} is not known here")
+    if _libc.syscall(number, JOIN_SESSION_KEYRING, None) < 0 and ctypes.get_errno() != errno.ENOSYS:
+        raise OSError(ctypes.get_errno(), f"no session keyring: {os.strerror(ctypes.get_errno())}")
 
 
 def name_process(name: str) -> None:
@@ -70,24 +108,50 @@ def is_alive(pid: int) -> bool:
     return _state_of(pid) not in {"Z", "X", ""}
 
 
+def handles(pid: int, number: int) -> bool:
+    """Whether `pid` handles or ignores signal `number`; False when there is no such process."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigCgt:", "SigIgn:"))]
+    return any(mask >> (number - 1) & 1 for mask in masks)
+
+
 def is_suspended(pid: int) -> bool:
     """Whether `pid` was stopped by a signal (Ctrl-Z, SIGSTOP) or a debugger, and does nothing until it is continued."""
     return _state_of(pid) in {"T", "t"}
 
 
 def has_open(pid: int, path: Path) -> bool:
-    """Whether `pid` is a process of this user that has the file at `path` open."""
+    """Whether `pid` is a process of this user that has the file at `path` open.
+
+    Of one that nobody may look into it is known whether it holds a lock on that file.
+    """
     folder = Path(f"/proc/{pid}")
     try:
         wanted = path.stat()
         if folder.stat().st_uid != os.getuid():
             return False
-        for entry in (folder / "fd").iterdir():
+    except OSError:
+        return False
+    return _is_among(folder / "fd", wanted) or _has_locked(pid, wanted.st_ino)
+
+
+def _is_among(descriptors: Path, wanted: os.stat_result) -> bool:
+    with suppress(OSError):  # gone, or not to be looked into
+        for entry in descriptors.iterdir():
             with suppress(OSError):  # closed while we looked
                 if os.path.samestat(entry.stat(), wanted):
                     return True
-    except OSError:
-        return False
+    return False
+
+
+def _has_locked(pid: int, inode: int) -> bool:
+    """Whether proc(5) lists a lock of `pid` on a file of this number; file systems differ in how they name devices."""
+    with suppress(OSError):
+        rows = [row.split() for row in Path("/proc/locks").read_text().splitlines()]
+        return any(str(pid) in row and any(word.endswith(f":{inode}") for word in row) for row in rows)
     return False
 
 

@@ -1,8 +1,9 @@
 """The lock that makes a supervisor the only one of its home, and says who holds it.
 
 In: a home. Out: an exclusive lock on `home/supervisor.lock` that the kernel frees when its holder dies, with the
-holder's pid, start time and runtime folder as JSON inside. Refused: a second holder, with those facts. After a clean
-end the file is empty; facts without a lock tell of a supervisor that was killed.
+holder's pid, start time and runtime folder as JSON inside. Refused: a second holder, with those facts; an answer about
+a home whose lock this user may not see. After a clean end the file is empty; facts without a lock tell of a supervisor
+that was killed.
 """
 
 import fcntl
@@ -17,8 +18,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from schemas.base import Record
-from supervisor.errors import AlreadyRunningError, FolderRefusedError
-from supervisor.home import Home
+from supervisor.errors import AlreadyRunningError, FolderRefusedError, HomeHiddenError
+from supervisor.home import ADVICE, Home, owner_of
 
 ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.05
@@ -57,7 +58,8 @@ def hold_home(home: Home, holder: Holder) -> Iterator[None]:
 
 
 def find_holder(home: Home) -> Holder | None:
-    """Who holds `home` now, or None."""
+    """Who holds `home` now, or None; raises HomeHiddenError when this user may not see that."""
+    check_is_visible(home)
     return _read(home.lock_file) if is_held(home) else None
 
 
@@ -66,8 +68,19 @@ def find_dead_holder(home: Home) -> Holder | None:
     return None if is_held(home) else _read(home.lock_file)
 
 
+def check_is_visible(home: Home) -> None:
+    """Raise HomeHiddenError when this user may not read the lock file of `home`, or enter the folders above it."""
+    try:
+        os.close(os.open(home.lock_file, os.O_RDONLY | os.O_CLOEXEC))
+    except PermissionError as error:
+        reason = f"{home.lock_file}: {error.strerror or error}"
+        raise HomeHiddenError(str(home.root), reason, owner_of(home.lock_file)) from error
+    except OSError:
+        return  # a file that is not there is held by nobody
+
+
 def is_held(home: Home) -> bool:
-    """Whether somebody holds `home`."""
+    """Whether somebody is seen to hold `home`."""
     try:
         descriptor = os.open(home.lock_file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -93,7 +106,7 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise FolderRefusedError(str(path), reason, "choose another folder with --home") from error
+        raise FolderRefusedError(str(path), reason, ADVICE) from error
 
 
 def _lock(descriptor: int) -> bool:

@@ -27,6 +27,9 @@ ACTOR_COLOURS: Final[Mapping[str, str]] = {
 }
 OTHER_COLOURS: Final = ("\x1b[96m", "\x1b[95m", "\x1b[92m", "\x1b[94m")
 NAME_WIDTH: Final = 16
+SURROGATE_OF_BYTE_0: Final = 0xDC00
+UNDECODED_BYTES: Final = range(0xDC80, 0xDD00)
+"""What stands for bytes 0x80 to 0xFF that are no UTF-8: the error handler `surrogateescape`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,10 @@ def _pairs(fields: Mapping[str, object]) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """`text` with its control characters escaped, so that nothing that is shown can steer the terminal."""
+    """`text` with its control characters escaped, so that nothing that is shown can steer the terminal.
+
+    A byte that is no UTF-8, which a name holds as a lone surrogate, is shown as the byte that it is.
+    """
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() or sign == "\t" else _escaped(sign) for sign in text)
@@ -129,4 +135,6 @@ def printable(text: str) -> str:
 
 def _escaped(sign: str) -> str:
     code = ord(sign)
+    if code in UNDECODED_BYTES:
+        code -= SURROGATE_OF_BYTE_0
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

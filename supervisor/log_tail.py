@@ -4,6 +4,7 @@ In: the files `ACTOR.log`, with `ACTOR.log.1` and so on before them. Out: lines.
 the line before it. A half-written last line waits for its rest.
 """
 
+import errno
 import heapq
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -91,8 +92,13 @@ def log_file(home: Home, instance: str) -> Path:
 
 
 def log_names(folder: Path) -> list[str]:
-    """The actors that have a log in `folder`, by name."""
-    return sorted(path.name.removesuffix(".log") for path in folder.glob("*.log"))
+    """The actors that have a log in `folder`, by name; nobody has one in a folder whose path is too long for one."""
+    try:
+        return sorted(path.name.removesuffix(".log") for path in folder.glob("*.log"))
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return []
+        raise
 
 
 def merged_history(tails: Sequence[tuple[Sequence[Path], Tail]]) -> Iterator[LogLine]:

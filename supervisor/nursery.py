@@ -26,8 +26,17 @@ PINNED: Final[tuple[tuple[str, str], ...]] = (
     ("PYTHONUNBUFFERED", "1"),
 )
 """What every actor's environment holds whatever the user's says: results may not depend on a thread count."""
+KEPT: Final = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
+KEPT_PREFIXES: Final = ("CUDA_", "LC_", "MKL_", "NPY_", "NVIDIA_", "OPENBLAS_")
+"""What actors keep of the user's environment: what programs are found by, what arithmetic depends on; no token."""
 PATIENCE_S: Final = 10.0
 NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+def actor_environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """What an actor's environment is, where `ours` is that of the supervisor."""
+    kept = {name: value for name, value in ours.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
+    return {**kept, **dict(PINNED)}
 
 
 class Nursery:
@@ -86,7 +95,7 @@ class Nursery:
             number = theirs.fileno()
             self._zygote = subprocess.Popen(
                 [sys.executable, "-P", "-m", "supervisor.zygote", str(number)],
-                env={**os.environ, **dict(PINNED)},
+                env=actor_environment(os.environ),
                 stdin=subprocess.DEVNULL,
                 pass_fds=(number,),
                 start_new_session=True,

@@ -28,7 +28,7 @@ class Folder(click.Path):
     """A folder; the empty text that an unset variable leaves on the command line is refused."""
 
     def __init__(self, is_file_refused: bool) -> None:
-        super().__init__(path_type=Path, file_okay=not is_file_refused)
+        super().__init__(path_type=Path, file_okay=not is_file_refused, readable=False)  # who opens it tells more
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path."""
@@ -38,7 +38,9 @@ class Folder(click.Path):
 
 
 def _home(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Home:
-    return Home((value or default_home()).expanduser().absolute())
+    home = Home((value or default_home()).expanduser().absolute())
+    home.check_is_visible()
+    return home
 
 
 home_option = click.option(

@@ -10,6 +10,7 @@ when there is no zygote.
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from supervisor import kernel
 from supervisor.equipment import Equipment
 from supervisor.home import Home
 from supervisor.log_tail import log_file
-from supervisor.nursery import PINNED, Nursery
+from supervisor.nursery import Nursery, actor_environment
 
 
 class Process(Protocol):
@@ -141,24 +142,48 @@ class ForkLauncher:
             return ExecLauncher(self.seats).spawn(seat, epoch)
 
 
-def start_process(command: list[str], folder: Path, log: Path, handed: tuple[int, ...] = ()) -> ChildProcess:
+def _nothing() -> None:
+    """What most processes have to prepare."""
+
+
+def _begin(parent: int, prepare: Callable[[], None]) -> None:
+    """What a child does before it becomes a program; what it dies of goes to its log."""
+    kernel.bind_to_parent(parent)
+    try:
+        prepare()
+    except OSError as error:
+        os.write(2, f"{error}\n".encode())
+        raise
+
+
+def start_process(
+    command: list[str],
+    folder: Path,
+    log: Path,
+    handed: tuple[int, ...] = (),
+    environment: Mapping[str, str] | None = None,
+    prepare: Callable[[], None] = _nothing,
+) -> ChildProcess:
     """Start `command` in `folder` as a group of its own that ends with us and inherits `handed` alone.
 
-    Its output is appended to `log`.
+    Its output is appended to `log`. It has an actor's environment, or `environment` as it is. `prepare` is called in it
+    before `command` takes its place; raises OSError when that raises anything.
     """
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         child = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **dict(PINNED)},
+            env=actor_environment(os.environ) if environment is None else environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
             pass_fds=handed,
-            preexec_fn=partial(kernel.bind_to_parent, os.getpid()),  # noqa: PLW1509 - one thread, and no other way
+            preexec_fn=partial(_begin, os.getpid(), prepare),  # noqa: PLW1509 - one thread, and no other way
         )
+    except subprocess.SubprocessError as error:
+        raise OSError(f"{command[0]} could not be prepared; its reason is in {log}") from error
     finally:
         os.close(output)
     child.returncode = 0  # reaped by its id, as forked ones are

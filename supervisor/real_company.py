@@ -43,15 +43,16 @@ class PoolOnDisk:
         self.store: PoolStore | None = None
 
     def count(self) -> int:
-        """How many dreams are in the pool; asked after a commit alone."""
-        return 0 if self.store is None else self.store.columns.count
+        """How many dreams ever came into the pool; asked after a commit alone."""
+        return 0 if self.store is None else self.store.columns.last_sequence
 
     def taken(self, index: int) -> Taken:
         """The message that brought dream `index`, counted from 0."""
         if self.store is None:
             raise IndexError(index)
         sequence = index + 1
-        sql = "SELECT origin_sender, origin_epoch, origin_seq, id FROM dreams WHERE sequence = ?"
+        columns = "SELECT origin_sender, origin_epoch, origin_seq, id FROM"
+        sql = f"{columns} dreams WHERE sequence = ?1 UNION ALL {columns} tombstones WHERE sequence = ?1"
         sender, epoch, seq, dream_id = self.store.row(sql, sequence) or ("", 0, 0, "")
         return Taken(MessageRef(str(sender), int(str(epoch)), int(str(seq))), str(dream_id))
 

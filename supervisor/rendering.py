@@ -18,6 +18,7 @@ HEADINGS: Final = (
 )  # fmt: skip
 LEFT: Final = (0, 2)
 """Columns of words."""
+GUEST_HEADINGS: Final = ("guest", "pid", "state", "epoch", "restarts", "in", "out", "refused", "influence")
 STATE_COLOURS: Final[Mapping[str, str]] = {
     "ready": "\x1b[32m",
     "starting": "\x1b[36m",
@@ -38,7 +39,7 @@ def draw_status(report: StatusReport, is_coloured: bool) -> str:
             table[0],
             *(_coloured(line, actor.state) for line, actor in zip(table[1:], report.actors, strict=True)),
         ]
-    return "\n".join([*_head(report), "", *table, *_attention(report)])
+    return "\n".join([*_head(report), "", *table, *_guests(report), *_attention(report)])
 
 
 def draw_stats(report: StatsReport) -> str:
@@ -88,6 +89,26 @@ def _row(actor: ActorStatus) -> tuple[str, ...]:
     )
 
 
+def _guests(report: StatusReport) -> list[str]:
+    if not report.guests:
+        return []
+    rows = [
+        (
+            guest.name,
+            _or_dash(guest.pid),
+            guest.state if guest.process is None else f"{guest.state}, {guest.process}",
+            str(guest.epoch),
+            str(guest.restarts),
+            str(guest.received),
+            str(guest.sent),
+            str(guest.refused),
+            "-" if guest.influence is None else f"{guest.influence:.0%}",
+        )
+        for guest in report.guests
+    ]
+    return ["", *draw_table([GUEST_HEADINGS, *rows], LEFT)]
+
+
 def _attention(report: StatusReport) -> list[str]:
     lines = [f"stopping: {report.stopping}"] if report.stopping else []
     if report.isolation == "none":
@@ -99,6 +120,7 @@ def _attention(report: StatusReport) -> list[str]:
     lines += [
         f"{actor.name} lost {actor.damaged} messages to a damaged journal" for actor in report.actors if actor.damaged
     ]
+    lines += [f"guest {guest.name} is {guest.process}: {guest.reason}" for guest in report.guests if guest.reason]
     lines += [f"last refusal of {name}: {refusal}" for name, refusal in report.last_refusals]
     if report.disk != "ok":
         lines.append(f"the disk is {report.disk}: {report.disk_free_mib:.0f} MiB free")

@@ -38,6 +38,31 @@ class ActorStatus(Record):
     last_refusal: str | None
 
 
+class GuestStatus(Record):
+    """One seat that was given while the run runs."""
+
+    name: str
+    role: str
+    state: str
+    """granted: the actors do not know it yet; detached: nobody sits in it; attached."""
+    pid: int | None
+    epoch: int
+    step: int
+    sent: int
+    received: int
+    refused: int
+    """Of its messages, by the process of the pool-keeper that runs now."""
+    influence: float | None
+    """Share of the last profile that rests on its feedback; None when it has none."""
+    offer: str
+    command: tuple[str, ...] | None
+    """What is run in the seat, when the supervisor does."""
+    process: str | None
+    """waiting, running, restarting, finished, failed or stopped."""
+    restarts: int
+    reason: str | None
+
+
 class StatusReport(Record):
     """The run and its processes."""
 
@@ -63,6 +88,7 @@ class StatusReport(Record):
     pictures_left_out: int
     facts_left_out: int
     actors: tuple[ActorStatus, ...]
+    guests: tuple[GuestStatus, ...] = ()
 
     @property
     def last_refusals(self) -> tuple[tuple[str, str], ...]:

@@ -20,13 +20,18 @@ from supervisor.describing import OwnFigures, describe_actors
 from supervisor.disk import DiskState, free_mib, judge_disk, tells_of_no_space
 from supervisor.epochs import EpochBook
 from supervisor.equipment import Equipment
+from supervisor.errors import ControlError
 from supervisor.events import copy_if_large, rotate_if_large
+from supervisor.guests import Guests, Place, SeatRefusedError
 from supervisor.left_out import LeftOut
 from supervisor.log_lines import utc_text
 from supervisor.log_tail import log_file
+from supervisor.pool.orders import publish
 from supervisor.processes import ForkLauncher, Launcher, RunSeats
 from supervisor.reports import StatusReport
+from supervisor.restarts import RestartPolicy
 from supervisor.runs import RunFigures, RunFolder
+from supervisor.seats import SeatRequest
 from supervisor.session import Periodic, Session
 from supervisor.stats import Sections, StatsReport, collect_sections
 from supervisor.supervised import SupervisedActor
@@ -78,13 +83,23 @@ class RunLife:
                 say=session.events.say,
                 report_crash=self._report_crash,
                 seed=manifest.seed,
+                isolation=manifest.isolation,
             ),
         )
+        self.guests = self._receive_guests()
         self._tasks = (
             Periodic(FIGURES_PERIOD_S, self._save_figures, due_s=self._began_s + FIGURES_PERIOD_S),
             Periodic(DISK_PERIOD_S, self._guard_disk),
             Periodic(ROTATION_PERIOD_S, self._rotate_logs),
         )
+
+    def _receive_guests(self) -> Guests:
+        session, manifest = self._session, self._manifest
+        policy = RestartPolicy.of(manifest.settings.supervisor)
+        place = Place(
+            session.home, self._run, session.runtime, manifest.seats, session.book, policy, session.events.say
+        )
+        return Guests(place, lambda: tuple(self.supervision.actors.values()), session.admit_guests)
 
     def _launcher(self, places: RunSeats) -> Launcher:
         launcher = ForkLauncher(places, self._session.nursery)
@@ -95,6 +110,7 @@ class RunLife:
         if self.supervision.stop_reason is None:
             self._enforce_limits(now_s)
             self._tell_settled()
+        self.guests.turn(now_s, is_stopping=self.supervision.stop_reason is not None)
         for task in self._tasks:
             task.turn(now_s)
 
@@ -112,9 +128,25 @@ class RunLife:
                 )
             case "restart":
                 return Answer(error=self.supervision.request_restart(request.actor or "", now_s))
+            case "attach":
+                return self._attach(request.seat)
+            case "publish":
+                return Answer(error=self._publish(request.segment or ""))
             case "stop":
                 self.supervision.request_stop("down", now_s)
                 return Answer()
+
+    def _attach(self, request: SeatRequest | None) -> Answer:
+        if request is None:
+            return Answer(error="attach needs a seat to be asked for")
+        if self.supervision.stop_reason is not None:
+            return Answer(error="everything is being stopped")
+        try:
+            return Answer(seat=self.guests.give(request))
+        except SeatRefusedError as error:
+            return Answer(error=str(error))
+        except OSError as error:
+            return Answer(error=f"the seat cannot be written down: {error}")
 
     def sections(self) -> Sections:
         """The last figures of all actors."""
@@ -179,6 +211,16 @@ class RunLife:
         actors = self.supervision.actors.values()
         return all(a.state == "ready" and a.heartbeat is not None and not a.heartbeat.traffic.queue for a in actors)
 
+    def _publish(self, segment: str) -> str | None:
+        """Let the pool-keeper read orders; why not, where it is about to leave."""
+        if self.supervision.stop_reason is not None:
+            return "the loop is stopping; say it again when it has stopped"
+        try:
+            publish(self._run, segment)
+        except (ControlError, OSError) as error:
+            return str(error)
+        return None
+
     def _status(self, now_s: float) -> StatusReport:
         session = self._session
         own = OwnFigures(
@@ -206,6 +248,7 @@ class RunLife:
             pictures_left_out=len(self.left_out.pictures),
             facts_left_out=len(self.left_out.facts),
             actors=describe_actors(self.supervision.actors.values(), own, now_s),
+            guests=self.guests.describe(),
         )
 
     def _save_figures(self, _now_s: float) -> None:

@@ -5,6 +5,7 @@ whose pool-keeper stored everything. Each file is replaced whole: temp, fsync, r
 passed over: no process was started for it.
 """
 
+import errno
 import re
 from datetime import datetime
 from pathlib import Path
@@ -101,10 +102,20 @@ class RunFolder:
 
 def list_runs(home: Home) -> list[RunFolder]:
     """Every run of `home`, oldest first."""
-    if not home.runs.is_dir():
+    if not _is_there(home.runs):
         return []
     found = ((_ordinal_of(entry.name), entry.name) for entry in home.runs.iterdir())
     return [RunFolder(home, RunId(name)) for ordinal, name in sorted(found) if ordinal > 0]
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether there is such a folder; a path that is too long names none. Raises OSError when that cannot be seen."""
+    try:
+        return folder.is_dir()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def resolve_run(home: Home, text: str) -> RunFolder:

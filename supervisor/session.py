@@ -16,11 +16,13 @@ from typing import Final, Protocol
 from bus.control_inbox import ControlInbox
 from bus.keys import KeyBook
 from bus.reporting import SUPERVISOR
+from schemas.guests import GuestBook
 from supervisor import kernel
 from supervisor.console import Console
 from supervisor.control import Answer, ControlServer, Request
 from supervisor.equipment import Equipment
 from supervisor.events import EventLog
+from supervisor.guests import Guests
 from supervisor.home import Home
 from supervisor.log_tail import log_file
 from supervisor.nursery import Nursery
@@ -38,6 +40,7 @@ class Conducted(Protocol):
 
     supervision: Supervision
     equipment: Equipment
+    guests: Guests
 
     def answer(self, request: Request) -> Answer:
         """Answer a command."""
@@ -99,21 +102,29 @@ class Session:
                 self._turn(conducted, inbox)
             self._clear_orphans(time.monotonic())
         finally:
-            self._selector.unregister(inbox.fileno())
+            for descriptor in inbox.filenos():
+                self._selector.unregister(descriptor)
             inbox.close()
+            conducted.guests.close()
             conducted.equipment.close()
+
+    def admit_guests(self, book: GuestBook) -> None:
+        """Hear the guests in `book`."""
+        if self.inbox is not None:
+            self.inbox.admit_guests(book)
 
     def _open_inbox(self, equipment: Equipment) -> ControlInbox:
         """The inbox on which the actors of one run report."""
         callers = tuple(seat.instance for seat in equipment.boxed)
         inbox = self.inbox = ControlInbox(self.runtime, ring=equipment.ring(SUPERVISOR), callers=callers)
-        self._selector.register(inbox.fileno(), selectors.EVENT_READ, lambda: None)
+        for descriptor in inbox.filenos():
+            self._selector.register(descriptor, selectors.EVENT_READ, lambda: None)
         return inbox
 
     def _turn(self, conducted: Conducted, inbox: ControlInbox) -> None:
         self._wait()
         now_s = time.monotonic()
-        self._hear(conducted.supervision, inbox, now_s)
+        self._hear(conducted, inbox, now_s)
         self._heed_signals(conducted.supervision, now_s)
         conducted.supervision.turn(now_s)
         conducted.upkeep(now_s)
@@ -141,12 +152,14 @@ class Session:
         for key, _ in self._selector.select(TICK_S):
             key.data()
 
-    def _hear(self, supervision: Supervision, inbox: ControlInbox, now_s: float) -> None:
+    def _hear(self, conducted: Conducted, inbox: ControlInbox, now_s: float) -> None:
+        supervision = conducted.supervision
         messages = inbox.drain(0)
         if supervision.has_ended_process:
             messages += inbox.drain(LAST_WORDS_MS)
         self.received += len(messages)
         supervision.receive(messages, now_s)
+        conducted.guests.hear(messages)
 
     def _heed_signals(self, supervision: Supervision, now_s: float) -> None:
         if self.signals.wants_reopening:
@@ -160,7 +173,8 @@ class Session:
 
     def _clear_orphans(self, _now_s: float) -> None:
         if self._conducted is not None:
-            kernel.clear_orphans((self.nursery.pid, *self._conducted.supervision.pids))
+            ours = (*self._conducted.supervision.pids, *self._conducted.guests.pids)
+            kernel.clear_orphans((self.nursery.pid, *ours))
 
     def _answer(self, request: Request) -> Answer:
         if self._conducted is None:

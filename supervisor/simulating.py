@@ -39,6 +39,11 @@ class Wanted:
     is_real: bool
     jobs: int
 
+    @property
+    def total_s(self) -> float:
+        """Virtual time with faults, of all runs together."""
+        return self.seeds * self.hours * HOUR_S
+
 
 @dataclass(frozen=True)
 class SimulationReport:
@@ -109,7 +114,8 @@ def draw_simulation(report: SimulationReport) -> str:
     actors = "real" if wanted.is_real else "light"
     rate = report.simulated_h / report.took_s if report.took_s else 0.0
     lines = [
-        f"{_seeds_text(wanted)} with {actors} actors: {report.simulated_h:.1f} simulated hours, "
+        f"{_seeds_text(wanted)} with {actors} actors: {duration_text(wanted.total_s)} asked for, "
+        f"{duration_text(report.simulated_h * HOUR_S)} simulated with the quiet ends, "
         f"{summary.events} events, {summary.steps} steps in {duration_text(report.took_s)} ({rate:.1f} h a second)",
         f"faults: {_faults_text(summary)}",
         *(_loss_text(summary, policy) for policy in sorted(summary.losses) if summary.losses[policy].power_cuts),

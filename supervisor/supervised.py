@@ -47,6 +47,8 @@ class SupervisedActor:
     """The file that its last death was written to."""
     beat_at_s: float | None = None
     step: int = 0
+    ready_at_step: int | None = None
+    """Where its present or last process was when it became ready; None when it never did."""
     heartbeat: Heartbeat | None = None
     failed: Failed | None = None
     figures: tuple[Figure, ...] = ()
@@ -68,7 +70,7 @@ class SupervisedActor:
         self.process, self.epoch, self.spawned_at_s = process, epoch, now_s
         self.state, self.intent, self.reason = "starting", "run", None
         self.start_at_s = self.kill_at_s = self.ready_at_s = self.beat_at_s = None
-        self.heartbeat = self.failed = self.exit_status = None
+        self.heartbeat = self.failed = self.exit_status = self.ready_at_step = None
 
     def heard(self, message: Ready | Heartbeat | Stopped | Failed, now_s: float) -> bool:
         """Take a message of its present process; whether it says that the actor has become ready.
@@ -114,10 +116,16 @@ class SupervisedActor:
         """How long the present or last process has been ready, None when it never was."""
         return None if self.ready_at_s is None else now_s - self.ready_at_s
 
+    @property
+    def has_advanced(self) -> bool:
+        """Whether its present or last process has come further than where it was when it became ready."""
+        return self.ready_at_step is not None and self.step > self.ready_at_step
+
     def _became_ready(self, now_s: float) -> bool:
         if self.ready_at_s is not None:
             return False
         self.ready_at_s = self.beat_at_s = now_s
+        self.ready_at_step = self.step
         self.was_ever_ready = True
         if self.state == "starting":
             self.state = "ready"

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from bus.box.profiles import is_boxed
 from schemas.base import Message
 from schemas.control import Failed, Heartbeat, Ready, Stopped
+from schemas.isolation import Rung
 from schemas.manifest import Seat
 from schemas.settings import SupervisorSettings
 from supervisor.actor_names import unknown_actor
@@ -25,7 +27,8 @@ from supervisor.supervised import SupervisedActor
 EXIT_CANNOT_START: Final = 78
 """EX_CONFIG of sysexits(3): the actor cannot start, and trying again does not help."""
 EXIT_SUCCESSOR: Final = 75
-"""EX_TEMPFAIL of sysexits(3): the actor left in order, and another process is to go on from its journal."""
+"""EX_TEMPFAIL of sysexits(3): the actor left in order, and another process is to go on from its journal. Taken at its
+word where a box lets it open no next segment, and when it has come further than where it was ready; else it died."""
 LATE_GRACE_S: Final = 2.0
 """Between SIGTERM and SIGKILL for an actor that no longer answers."""
 
@@ -42,6 +45,8 @@ class Duty:
     """Called with a dead actor and the monotonic time, before it is decided what follows."""
     seed: int
     """Of the jitter."""
+    isolation: Rung
+    """What the dreamer is boxed by in this run."""
 
 
 class Supervision:
@@ -231,7 +236,7 @@ class Supervision:
     def _ended(self, actor: SupervisedActor, ended: Process, now_s: float) -> None:
         status = actor.clear_away(ended)
         match actor.intent:
-            case "run" if status == EXIT_SUCCESSOR:
+            case "run" if status == EXIT_SUCCESSOR and self._may_have_successor(actor):
                 actor.state, actor.start_at_s = "restarting", now_s
                 self._duty.say("debug", "succeeded", of=actor.instance, epoch=actor.epoch)
             case "run":
@@ -252,6 +257,10 @@ class Supervision:
                 actor.reason = exit_text(status) if status else self.stop_reason
                 level = "warning" if status else "info"
                 self._duty.say(level, "stopped", of=actor.instance, epoch=actor.epoch, status=exit_text(status))
+
+    def _may_have_successor(self, actor: SupervisedActor) -> bool:
+        is_bound = self._duty.isolation == "seccomp-no-open" and is_boxed(actor.seat.role)
+        return is_bound and actor.has_advanced
 
     def _decide_after_death(self, actor: SupervisedActor, now_s: float) -> None:
         delay_s = actor.history.record_death(now_s, actor.was_ready_for_s(now_s))

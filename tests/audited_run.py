@@ -23,6 +23,7 @@ from supervisor.manifest import Protection, make_manifest
 from supervisor.plan import default_seats
 from supervisor.recorded.auditing import AuditReport, AuditRequest, audit_run
 from supervisor.runs import RunFigures, RunFolder
+from supervisor.stats import SECTION_OF
 from tests.recorded_run import BEGAN_NS, Loop, Writer
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -99,9 +100,17 @@ class Court:
     def audit(self, *actors: str) -> AuditReport:
         return audit_run(AuditRequest(self.home, "latest", actors))
 
-    def close(self) -> None:
-        figures = {"run_id": self.run.run_id, "reason": "down", "at": "2026-01-01T00:01:00.000Z", "uptime_s": 60.0}
-        self.run.close(RunFigures(**figures, sections={}))
+    def close(self, reason: str = "down") -> None:
+        """Let all processes stop in order, and close the run, in which each of them has reported figures."""
+        while self.writers:
+            self.writers.pop().stop()
+        self.mark_closed(reason)
+
+    def mark_closed(self, reason: str = "down") -> None:
+        """Close the run, whatever its journals look like."""
+        figures = {"run_id": self.run.run_id, "reason": reason, "at": "2026-01-01T00:01:00.000Z", "uptime_s": 60.0}
+        sections = {section: {"refused": 0} for section in SECTION_OF.values()}
+        self.run.close(RunFigures(**figures, sections=sections))
 
 
 def last_frame(writer: Writer) -> tuple[str, int]:

@@ -18,8 +18,8 @@ def command(context: click.Context, /, run: str, actors: tuple[str, ...], home: 
     RUN is a run id, a unique beginning of one, its ordinal, or `latest`. Every message that a journal names as an
     input must stand in the journal of its sender, whole, addressed to this actor, in order, and be allowed by the
     topology; every message that was said must be allowed as well. Exit code 0: all of it is so; 1: some is not, with
-    step, segment and offset; 3: as far as the journals can be read, but parts are damaged. `count` is what the
-    receiver took, `refused` what it did not.
+    step, segment and offset; 3: as far as the journals can be read, but parts are damaged or missing. `count` is what
+    the receiver took, `refused` what it did not. The box and the keys that the run had are shown as well.
 
     \b
     Examples:

@@ -10,7 +10,12 @@ from supervisor.options import json_option, with_inputs
 
 @click.group()
 def command() -> None:
-    """Show the configuration."""
+    """Show the configuration.
+
+    \b
+    Example:
+      supervisor config show --resolved
+    """
 
 
 @command.command()

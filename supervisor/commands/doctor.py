@@ -111,12 +111,14 @@ def _check_home(home: Home) -> "tuple[Finding, ...]":
     from bus.box.ladder import offers
     from supervisor import checks
     from supervisor.disk import free_mib
-    from supervisor.kernel import is_alive
-    from supervisor.lock import find_dead_holder, find_holder
+    from supervisor.errors import FolderRefusedError
     from supervisor.probe.ladder_finding import judge_ladder
 
+    try:
+        home.check_length()
+    except FolderRefusedError as error:
+        return (checks.judge_home_path(str(error)),)
     settings, problems = _settings(home)
-    holder, dead = find_holder(home), find_dead_holder(home)
     existing = _nearest_existing(home.root)
     return (
         checks.judge_configuration(problems),
@@ -124,8 +126,7 @@ def _check_home(home: Home) -> "tuple[Finding, ...]":
         checks.judge_home(str(home.root), _writing_problem(existing)),
         checks.judge_disk_space(free_mib(existing), settings.disk_warn_mib, settings.disk_stop_mib),
         _check_pool(home),
-        *_check_runtime(home, _pid_of(holder)),
-        checks.judge_lock(_pid_of(holder), _pid_of(dead), dead is not None and is_alive(dead.pid)),
+        *_check_running(home),
         checks.judge_clock(time.time(), _newest_run_s(home)),
     )
 
@@ -145,17 +146,34 @@ def _settings(home: Home) -> "tuple[SupervisorSettings, tuple[str, ...]]":
 def _check_pool(home: Home) -> "Finding":
     from supervisor import checks
 
-    head, problem = None, None
+    head, has_log, problem = None, False, None
+    log = home.pool_file.with_name(f"{home.pool_file.name}-wal")
     try:
         with home.pool_file.open("rb") as file:
             head = file.read(checks.POOL_HEAD_BYTES)
+        has_log = log.is_file() and log.stat().st_size > 0
     except FileNotFoundError:
         pass
     except OSError as error:
         problem = error.strerror or str(error)
-    log = home.pool_file.with_name(f"{home.pool_file.name}-wal")
-    has_log = log.is_file() and log.stat().st_size > 0
     return checks.judge_pool(str(home.pool_file), head, has_log, problem)
+
+
+def _check_running(home: Home) -> "tuple[Finding, ...]":
+    from supervisor import checks
+    from supervisor.errors import HomeHiddenError
+    from supervisor.kernel import is_alive
+    from supervisor.lock import find_dead_holder, find_holder
+
+    try:
+        holder, dead = find_holder(home), find_dead_holder(home)
+    except HomeHiddenError as error:
+        return (checks.judge_hidden_lock(str(error)),)
+    is_dead_alive = dead is not None and is_alive(dead.pid)
+    return (
+        *_check_runtime(home, _pid_of(holder)),
+        checks.judge_lock(_pid_of(holder), _pid_of(dead), is_dead_alive),
+    )
 
 
 def _check_runtime(home: Home, running_pid: int | None) -> "tuple[Finding, ...]":
@@ -185,7 +203,11 @@ def _check_runtime(home: Home, running_pid: int | None) -> "tuple[Finding, ...]"
 def _newest_run_s(home: Home) -> float | None:
     from supervisor.runs import list_runs
 
-    for run in reversed(list_runs(home)):
+    try:
+        runs = list_runs(home)
+    except OSError:  # not for this user to read, which the check of the home tells
+        return None
+    for run in reversed(runs):
         with suppress(OSError, ValueError):
             return run.read_manifest().started_at_ns / 1e9
     return None

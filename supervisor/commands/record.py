@@ -22,6 +22,11 @@ def command() -> None:
     """Show, check, keep, prune and export recorded runs.
 
     RUN is a run id, a unique beginning of one, its ordinal, or `latest`.
+
+    \b
+    Examples:
+      supervisor record list
+      supervisor record verify latest
     """
 
 

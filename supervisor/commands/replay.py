@@ -32,17 +32,25 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command
 
     RUN is a run id, a unique beginning of one, its ordinal, or `latest`. Each actor is built alone in a process of its
     own and fed what its journal says that it was fed; the learner trains again, the pool-keeper fills a fresh
-    database. Exit code 0: identical; 4: diverged; 3: the log is damaged; 5: not replayable here.
+    database. Of a run that goes on, or was left open, the steps are compared and the pool's content is not.
+
+    Exit code 0: identical; 4: diverged; 3: the log is damaged, or part of it is missing; 5: not replayable: pruned,
+    without its manifest or its inputs, or recorded on another kind of machine; 130: interrupted.
 
     \b
     Examples:
       supervisor replay
       supervisor replay 20261120T081017Z-0001 --actor learner --json
     """
+    from supervisor.cli import EXIT_INTERRUPTED
     from supervisor.recorded.replay_report import Wanted, draw_replay, replay_run
 
     wanted = Wanted(actors, until, from_snapshot, _ulps(tolerance))
-    report = replay_run(home, run, wanted, is_terminal=not as_json)
+    try:
+        report = replay_run(home, run, wanted, is_terminal=not as_json)
+    except KeyboardInterrupt:
+        click.echo("interrupted: the replay has no verdict", err=True)
+        context.exit(EXIT_INTERRUPTED)
     click.echo(json.dumps(report.tree(), indent=2) if as_json else draw_replay(report))
     context.exit(report.exit_code)
 

@@ -17,7 +17,7 @@ from supervisor.options import json_option
     default=1.0,
     show_default=True,
     metavar="H",
-    help="Virtual time of each run.",
+    help="Virtual time of each run; a quiet end follows, in which all must settle.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, metavar="S", help="First seed.")
 @click.option("--policy", type=click.Choice(get_args(Policy)), help="Fsync policy.  [default: drawn by each seed]")

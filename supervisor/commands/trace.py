@@ -48,10 +48,11 @@ def command(message_id: str, depth: int, width: int, run_name: str, home: Home, 
       supervisor trace bias-synthesizer/1/2 --json | jq '.edges[] | select(.relation == "entered")'
     """
     from supervisor.asking import is_coloured
+    from supervisor.log_lines import printable
     from supervisor.recorded.listening import say_damages
     from supervisor.recorded.trace_report import trace_message
 
-    report = trace_message(home, run_name, message_id, depth or None)
+    report = trace_message(home, run_name, printable(message_id), depth or None)
     if as_json:
         click.echo(json.dumps(report.tree(), indent=2))
     else:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from supervisor.configuration import Sources
 
 
+PRIVATE = 0o077
+"""What is dreamt and said is for the user alone to read."""
+
+
 class Seconds(click.FloatRange):
     """A length of time: more than nothing, and not endless."""
 
@@ -70,18 +74,26 @@ def command(
 
 def _live(sources: "Sources", ends: tuple[float | None, int | None], report_to: int | None, *, has_keys: bool) -> int:
     """Live one run in this process; its exit code. What is imported here is slow, so the zygote is started first."""
+    from supervisor import kernel
     from supervisor.nursery import Nursery
 
+    os.umask(PRIVATE)
+    kernel.keep_memory_private()
+    limit = kernel.raise_open_files_limit()
     nursery = Nursery()
     from supervisor.bring_up import UpRequest, bring_up
+    from supervisor.checks import judge_open_files
     from supervisor.cli import exit_code_of
     from supervisor.detaching import Parent, Report
+    from supervisor.errors import UsageError
     from supervisor.log_lines import printable
     from supervisor.run_life import Limits
 
     parent = Parent(report_to)
     request = UpRequest(sources, Limits(*ends), is_detached=parent.is_waiting, has_keys=has_keys)
     try:
+        if (found := judge_open_files(limit)).verdict == "FAIL":
+            raise UsageError(found.text)
         ending = bring_up(
             request,
             nursery,

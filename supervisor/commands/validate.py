@@ -7,7 +7,8 @@ import click
 
 from schemas.errors import SettingsError
 from supervisor.configuration import Sources, load_configuration
-from supervisor.errors import InputsRefusedError
+from supervisor.errors import FolderRefusedError, InputsRefusedError
+from supervisor.home import Home
 from supervisor.inputs import prepare_inputs
 from supervisor.log_lines import printable
 from supervisor.options import json_option, with_inputs
@@ -48,10 +49,13 @@ def command(sources: Sources, as_json: bool) -> None:
 
 
 def _judge(sources: Sources) -> Verdict:
+    of_home = _problems_of(sources.home)
     try:
         configuration = load_configuration(sources)
     except SettingsError as error:
-        return Verdict(problems=error.problems)
+        return Verdict(problems=(*of_home, *error.problems))
+    if of_home:
+        return Verdict(problems=of_home, sha256=configuration.sha256)
     try:
         prepared = prepare_inputs(configuration.settings.run)
     except InputsRefusedError as error:
@@ -65,6 +69,14 @@ def _judge(sources: Sources) -> Verdict:
         pictures=len(prepared.inputs.pictures),
         factoids=len(prepared.inputs.factoids),
     )
+
+
+def _problems_of(home: Home) -> tuple[str, ...]:
+    try:
+        home.check_length()
+    except FolderRefusedError as error:
+        return (str(error),)
+    return ()
 
 
 def _as_json(verdict: Verdict) -> str:

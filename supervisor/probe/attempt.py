@@ -61,6 +61,8 @@ class Facts(Record):
     """Key of a System V segment; None where the machine has none."""
     shared_file: str | None
     """A segment of POSIX shared memory; None where the machine has none."""
+    key_name: str
+    """Of the key that an intruder leaves in the session keyring; before `-secret`, of one that lies there."""
     queue_name: str | None
     """A POSIX message queue, without its slash; None where the machine has none."""
     file_handle: str | None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from supervisor.probe.attempt import Attempt, Evidence, Facts
+from supervisor.probe.attempt import Attempt, Evidence, Facts, told
 from supervisor.probe.system_calls import call
 
 RING_PARAMETERS_BYTES: Final = 120
@@ -18,7 +18,10 @@ PERF_USER_ONLY: Final = 0b1100000
 MAP_CREATE: Final = 0
 MAP_ARRAY: Final = 2
 FAULTS_OF_USER_MODE: Final = 1
-OWN_KEYRING: Final = -2
+SESSION_KEYRING: Final = -3
+SEARCH_KEY: Final = 10
+READ_KEY: Final = 11
+SECRET_BYTES: Final = 64
 WATCH_ALL: Final = 0xFFF
 DEPTH: Final = 64
 
@@ -64,9 +67,16 @@ def _bpf(_facts: Facts) -> str:
     return "a map was made"
 
 
-def _add_key(_facts: Facts) -> str:
-    call("add_key", b"user", b"oneiros-probe", b"intruder", 8, OWN_KEYRING)
+def _add_key(facts: Facts) -> str:
+    call("add_key", b"user", facts.key_name.encode(), b"intruder", 8, SESSION_KEYRING)
     return "a key was added"
+
+
+def _read_key(facts: Facts) -> str:
+    key = call("keyctl", SEARCH_KEY, SESSION_KEYRING, b"user", f"{facts.key_name}-secret".encode(), 0)
+    found = ctypes.create_string_buffer(SECRET_BYTES)
+    call("keyctl", READ_KEY, key, found, SECRET_BYTES)
+    return told(found.raw)
 
 
 def _userfaultfd(_facts: Facts) -> str:
@@ -84,7 +94,8 @@ ATTEMPTS: Final = (
     _attempt("mount", "means", _mount),
     _attempt("perf", "means", _perf),
     _attempt("bpf", "means", _bpf),
-    _attempt("key-add", "means", _add_key),
+    _attempt("key-add", "trace", _add_key),
+    _attempt("session-key-read", "secret", _read_key),
     _attempt("fault-handler", "means", _userfaultfd),
     _attempt("change-root", "means", _change_root),
 )

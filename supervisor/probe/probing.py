@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from bus.box.ladder import offer_of
 from bus.box.landlock import landlock_abi
 from schemas.base import Record
 from schemas.isolation import Rung
@@ -52,6 +53,9 @@ def probe(rung: Rung, max_abi: int | None = None) -> ProbeReport:
     The prisoner takes the place of the dreamer, in the dreamer's own host; without a box it stands alone.
     """
     began = time.monotonic()
+    offer = offer_of(rung)
+    if not offer.is_available:
+        raise ProbeFailedError(f"the box {rung} cannot be tried here: {offer.why}; `supervisor doctor` shows which can")
     with ExitStack() as leaving:
         cells = [leaving.enter_context(World()), leaving.enter_context(World())]
         free = _Alone(cells[1], leaving)

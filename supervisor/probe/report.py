@@ -4,7 +4,7 @@ In: a report. Out: lines, one an attempt, grouped by theme, those that are not a
 """
 
 from supervisor.probe.probing import ProbeReport
-from supervisor.probe.verdict import Judged
+from supervisor.probe.verdict import NEEDS, Judged
 
 
 def draw(report: ProbeReport) -> str:
@@ -19,7 +19,9 @@ def draw(report: ProbeReport) -> str:
 def _heading(report: ProbeReport) -> str:
     abi = f" (Landlock ABI {report.landlock_abi})" if report.landlock_abi else ""
     where = "in the place of the dreamer" if report.rung != "none" else "alone"
-    return f"box {report.rung}{abi}, {where}: {len(report.attempts)} tried in {report.duration_s:.1f} s"
+    needs = sum(one.theme == NEEDS for one in report.attempts)
+    tried = f"{len(report.attempts) - needs} ways out and {needs} needs tried"
+    return f"box {report.rung}{abi}, {where}: {tried} in {report.duration_s:.1f} s"
 
 
 def _line(one: Judged, width: int) -> str:
@@ -33,4 +35,7 @@ def _verdict(report: ProbeReport) -> str:
         return f"the box does not hold, or hinders: {', '.join(wrong)}"
     blocked = sum(one.status in ("blocked", "contained") for one in report.attempts)
     conceded = [one.name for one in report.attempts if one.status == "through"]
-    return f"the box holds: {blocked} ways out are closed; through, as is known: {', '.join(conceded) or 'nothing'}"
+    absent = sum(one.status == "not possible here" for one in report.attempts)
+    beside = f", {absent} cannot be tried here" if absent else ""
+    known = ", ".join(conceded) or "nothing"
+    return f"the box holds: {blocked} ways out are closed{beside}; through, as is known: {known}"

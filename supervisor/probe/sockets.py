@@ -100,6 +100,7 @@ ATTEMPTS: Final = (
     _attempt("raw-socket", "means", _make(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)),
     _attempt("netlink-socket", "means", _make(socket.AF_NETLINK, socket.SOCK_RAW, 0)),
     _attempt("packet-socket", "means", _make(socket.AF_PACKET, socket.SOCK_RAW, 0)),
-    _attempt("vsock-socket", "means", _make(socket.AF_VSOCK, socket.SOCK_STREAM, 0)),
+    # the only family that no namespace keeps in
+    _attempt("vsock-socket", "word", _make(socket.AF_VSOCK, socket.SOCK_STREAM, 0)),
     _attempt("socket-pair", "means", _pair),
 )

@@ -25,7 +25,7 @@ from schemas.ids import derived_id
 from schemas.inputs import InputSet
 from schemas.isolation import Rung
 from schemas.manifest import RunManifest, Seat
-from supervisor.bubblewrap import start_boxed, view_of
+from supervisor.bubblewrap import Start, start_boxed, view_of
 from supervisor.configuration import Sources, load_configuration
 from supervisor.equipment import Equipment
 from supervisor.manifest import take_fingerprint
@@ -87,7 +87,7 @@ class Station:
                 return start_process([sys.executable, "-P", "-m", IMPOSTOR, *told], home, self._cell.log, descriptors)
             shown = view_of(seat, home, self._manifest)
             view = replace(shown, reads=(*shown.reads, OURS))
-            return start_boxed(IMPOSTOR, told, view, self._cell.own_folder, self._cell.log, descriptors)
+            return start_boxed(Start(IMPOSTOR, told, self._cell.own_folder, self._cell.log, descriptors), view)
 
     def accompany(self, impostor: Process, patience_s: float) -> list[Told]:
         """Speak with `impostor` until it has tried everything, and stop it; what was heard of it."""

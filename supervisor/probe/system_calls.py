@@ -17,14 +17,14 @@ from supervisor.probe.attempt import NotHereError
 _X86_64: Final = {
     "shmget": 29, "shmat": 30, "clone": 56, "execve": 59, "shmdt": 67, "msgget": 68, "ptrace": 101, "chroot": 161,
     "mount": 165, "umount2": 166, "mq_open": 240, "mq_unlink": 241, "shmctl": 31, "msgctl": 71,
-    "add_key": 248, "openat": 257, "unshare": 272, "inotify_init1": 294,
+    "add_key": 248, "keyctl": 250, "openat": 257, "unshare": 272, "inotify_init1": 294,
     "inotify_add_watch": 254, "perf_event_open": 298, "name_to_handle_at": 303, "open_by_handle_at": 304, "setns": 308,
     "process_vm_readv": 310, "memfd_create": 319, "bpf": 321, "userfaultfd": 323,
 }  # fmt: skip
 _AARCH64: Final = {
     "shmget": 194, "shmat": 196, "clone": 220, "execve": 221, "shmdt": 197, "msgget": 186, "ptrace": 117, "chroot": 51,
     "mount": 40, "umount2": 39, "mq_open": 180, "mq_unlink": 181, "shmctl": 195, "msgctl": 187,
-    "add_key": 217, "openat": 56, "unshare": 97, "inotify_init1": 26,
+    "add_key": 217, "keyctl": 219, "openat": 56, "unshare": 97, "inotify_init1": 26,
     "inotify_add_watch": 27, "perf_event_open": 241, "name_to_handle_at": 264, "open_by_handle_at": 265, "setns": 268,
     "process_vm_readv": 270, "memfd_create": 279, "bpf": 280, "userfaultfd": 282,
 }  # fmt: skip

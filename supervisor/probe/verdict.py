@@ -25,6 +25,8 @@ REFUSALS: Final = frozenset({"EPERM", "EACCES", "ENOSYS"})
 """How a filter of calls and Landlock answer."""
 ABSENCES: Final = REFUSALS | set(errno.errorcode.values())
 """How namespaces answer: what is outside is not there."""
+NEEDS: Final = "needs"
+"""The theme of what has to work."""
 UNEXPLAINED: Final = "nobody"
 
 
@@ -60,10 +62,10 @@ def judge(rung: Rung, boxed: Seen, free: Seen, needs: Mapping[str, str]) -> tupl
 def _judge_need(name: str, meaning: str, boxed: Seen) -> Judged:
     told = boxed.told.get(name)
     if told is None:
-        return Judged(name=name, theme="needs", status="untried", text=meaning, is_expected=False)
+        return Judged(name=name, theme=NEEDS, status="untried", text=meaning, is_expected=False)
     works = told.claim is not None
     text = f"{meaning}: {told.claim if works else told.refusal}"
-    return Judged(name=name, theme="needs", status="works" if works else "fails", text=text, is_expected=works)
+    return Judged(name=name, theme=NEEDS, status="works" if works else "fails", text=text, is_expected=works)
 
 
 def _judge_attempt(attempt: Attempt, rung: Rung, boxed: Seen, free: Seen) -> Judged:

@@ -26,6 +26,7 @@ from supervisor.probe import sqlite_library
 from supervisor.probe.attempt import Facts, NotHereError
 from supervisor.probe.attempts import ATTEMPTS
 from supervisor.probe.files import handle_of
+from supervisor.probe.kernel_doors import SEARCH_KEY, SESSION_KEYRING
 from supervisor.probe.prey import IPC_REMOVE, Heard, Lair, Order
 from supervisor.probe.sqlite_library import CREATE, READ_WRITE, Database
 from supervisor.probe.system_calls import call
@@ -35,6 +36,8 @@ INSTANCE: Final = "dreamer"
 PEER: Final = "pool-keeper"
 INTRUDER: Final = "intruder-"
 PATIENCE_S: Final = 10.0
+GET_KEYRING: Final = 0
+UNLINK_KEY: Final = 9
 SIGNAL_TRACES: Final = {signal.SIGTERM: "peer-terminate", signal.SIGUSR1: "peer-signal-group"}
 
 
@@ -62,6 +65,7 @@ class World:
         self.root = Path(tempfile.mkdtemp(prefix="oneiros-probe-", dir=SHORT_FOLDER)).resolve()
         try:
             self._furnish()
+            self._hide_key()
             self._prey = self._start_prey()
             self.facts = self._write_down(self._meet_prey())
             self.begin()
@@ -123,6 +127,8 @@ class World:
         if Path(f"{self._shared}-intruder").exists():
             found["shared-file-make"] = f"{self._shared}-intruder is new"
         with suppress(OSError):
+            found["key-add"] = f"key {self._find_key(self._key)} is new in the session keyring"
+        with suppress(OSError):
             found["message-queue-make"] = f"queue {call('msgget', self._shared_key, 0)} is new"
         return found | self._ask_prey()
 
@@ -145,6 +151,20 @@ class World:
         for attempt in ATTEMPTS:
             if attempt.name.startswith("pool-") and attempt.evidence == "trace":
                 shutil.copyfile(self.home.pool_file, self.home.pool / f"{attempt.name}.sqlite")
+
+    def _hide_key(self) -> None:
+        """Put a secret into the session keyring, which is made if there is none: a login has one as well."""
+        with suppress(OSError):
+            call("keyctl", GET_KEYRING, SESSION_KEYRING, 1)
+            secret = self._secret().encode()
+            call("add_key", b"user", f"{self._key}-secret".encode(), secret, len(secret), SESSION_KEYRING)
+
+    def _find_key(self, name: str) -> int:
+        return call("keyctl", SEARCH_KEY, SESSION_KEYRING, b"user", name.encode(), 0)
+
+    @property
+    def _key(self) -> str:
+        return f"oneiros-probe-{self._tag}"
 
     @property
     def runtime(self) -> Path:
@@ -223,6 +243,7 @@ class World:
             peer_address=lair.address,
             shared_key=lair.shared_key,
             shared_file=lair.shared_file,
+            key_name=self._key,
             queue_name=lair.queue_name,
             file_handle=handle,
         )
@@ -240,6 +261,9 @@ class World:
             path.unlink(missing_ok=True)
         with suppress(OSError, NotHereError):
             call("mq_unlink", f"oneiros-probe-{self._tag}".encode())
+        for name in (self._key, f"{self._key}-secret"):
+            with suppress(OSError, NotHereError):
+                call("keyctl", UNLINK_KEY, self._find_key(name), SESSION_KEYRING)
         for find, control in (("msgget", "msgctl"), ("shmget", "shmctl")):
             with suppress(OSError, NotHereError):
                 call(control, call(find, self._shared_key, 0, 0), IPC_REMOVE, None)

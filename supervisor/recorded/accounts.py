@@ -11,11 +11,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from bus.journal_check import SEQ_BITS
 from bus.segment import SegmentName
 from bus.step import Heard, Outgoing
+
+FOREVER: Final = (1 << 64) - 1
+"""After every message."""
 
 
 class Place(NamedTuple):
@@ -109,9 +112,15 @@ class Account:
     taken_flags: "array[int]" = field(default_factory=_numbers("B"))
     heard: dict[int, tuple[str, int]] = field(default_factory=dict)
     """Kind and digest by the number of the input; boxed actors hear little."""
+    taken_up_to: dict[str, int] = field(default_factory=dict)
+    """The highest message taken of each sender, by `key_of`."""
     gaps: list[Gap] = field(default_factory=list)
     breaks: "array[int]" = field(default_factory=_numbers("Q"))
     """Inputs before each gap."""
+    is_ended: bool = False
+    """Whether the journal ends with a closing frame."""
+    is_cut: bool = False
+    """Whether its end is known to be missing, though no gap tells of it."""
     strays: list[Stray] = field(default_factory=list)
     strays_total: int = 0
     renumbered: list[tuple[int, Place]] = field(default_factory=list)
@@ -126,6 +135,11 @@ class Account:
             return None
         told = self.names[self.said_to[at]], self.names[self.said_kinds[at]]
         return Said(*told, self.said_before[at], self.said_digests[at])
+
+    def lose(self, place: Place, reason: str) -> None:
+        """From `place` on the journal cannot be read; to where, is known once a later message of it is."""
+        self.gaps.append(Gap(place, reason, self.said_keys[-1] if self.said_keys else 0, FOREVER))
+        self.breaks.append(len(self.taken_keys))
 
     def gap_between(self, low: int, high: int) -> Gap | None:
         """A gap in which a message after `low` and before `high` may have stood."""

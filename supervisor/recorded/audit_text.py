@@ -19,7 +19,7 @@ LEFT: Final = (0, 1, 2, 5)
 VERDICTS: Final = {
     "lawful": "every input was allowed",
     "unlawful": "not every input and output was allowed",
-    "damaged": "every input that can be read was allowed, but parts of the journals are damaged",
+    "damaged": "every input that can be read was allowed, but parts of the journals are damaged or missing",
 }
 
 
@@ -27,7 +27,8 @@ def draw_audit(report: AuditReport) -> str:
     """The report as text."""
     so_far = " so far; the run goes on" if report.is_live else ""
     lines = [f"run {report.run_id}: {VERDICTS[report.verdict]}{so_far}"]
-    lines += [draw_heard(heard) for heard in report.dreamers]
+    lines += [draw_heard(heard, is_live=report.is_live) for heard in report.dreamers]
+    lines.append(_protection(report))
     lines += ["", *draw_table([HEADINGS, *map(_row, report.rows), _total(report)], LEFT)]
     lines += _block(list(_attempts(report)))
     lines += _block(list(_findings(report)))
@@ -36,17 +37,37 @@ def draw_audit(report: AuditReport) -> str:
     return "\n".join([*lines, "", f"read {read}"])
 
 
-def draw_heard(heard: Heard) -> str:
+def draw_heard(heard: Heard, *, is_live: bool = False) -> str:
     """The one line on a dreamer: all that it received."""
+    doubt = _doubt(heard, is_live=is_live)
+    refused = f"; {_counted(heard.refused, 'other')} refused" if heard.refused else ""
+    if not heard.received:
+        return f"{heard.actor} received no message{doubt}{refused}"
     lawful = ", ".join(f"{row.count} {row.message} from {row.sender}" for row in heard.by_kind if row.is_allowed)
     foreign = ", ".join(_foreign(row) for row in heard.by_kind if not row.is_allowed)
     parts = [part for part in (lawful, f"AGAINST THE LAW {foreign}" if foreign else "") if part]
     if heard.against_law:
         parts.append(f"{heard.against_law} of them with a finding")
-    else:
-        parts.append("nothing else" if heard.is_whole else "nothing else that can be read")
-    refused = f"; {_counted(heard.refused, 'other')} refused" if heard.refused else ""
+    if not heard.is_whole:
+        parts.append(f"no more{doubt}")
+    elif not heard.against_law:
+        parts.append(f"nothing else{doubt}")
     return f"{heard.actor} received {_counted(heard.received, 'message')}: {', '.join(parts)}{refused}"
+
+
+def _doubt(heard: Heard, *, is_live: bool) -> str:
+    """Why there may be more than the journal of a dreamer holds; empty where that is all."""
+    if not heard.is_whole:
+        return " that can be read: parts of its journal are damaged or missing"
+    return "" if is_live or heard.is_ended else " as far as its journal goes: it has no closing frame"
+
+
+def _protection(report: AuditReport) -> str:
+    """What kept the actors of the run from each other beside the topology."""
+    boxes = {None: "a box that the manifest does not name", "none": "no box around the dreamer"}
+    box = boxes.get(report.isolation, f"box {report.isolation}")
+    keys = "no keys, so that no inbox was locked" if report.keys == "none" else f"keys {report.keys}"
+    return f"it ran with {box}, and {keys}"
 
 
 def _foreign(row: AuditRow) -> str:
@@ -91,7 +112,8 @@ def _findings(report: AuditReport) -> Iterator[str]:
 
 def _finding(finding: AuditFinding) -> str:
     step = f", step {finding.step} of epoch {finding.epoch}" if finding.step else ""
-    return f"{finding.kind}: {finding.actor}/{finding.segment} at {finding.offset}{step}: {finding.text}"
+    place = f"{finding.actor}/{finding.segment} at {finding.offset}" if finding.segment else finding.actor
+    return f"{finding.kind}: {place}{step}: {finding.text}"
 
 
 def _block(lines: list[str]) -> list[str]:

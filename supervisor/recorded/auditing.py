@@ -2,9 +2,9 @@
 
 In: a run. Out: an `AuditReport`: who heard what from whom and how often, what was refused, and every finding with the
 step, segment and offset where it shows (`supervisor.recorded.judging` tells what is checked). A running run is audited
-up to where its journals ended when reading began. Refused: a run without journals, a run whose manifest does not say
-who had which role, an actor that the run does not have. That segments follow each other without a hole is the
-business of `supervisor record verify`.
+up to where its journals ended when reading began. A journal with a hole in its steps, or of which the end or all is
+missing, is damaged. Refused: a run without journals, a run whose manifest does not say who had which role, an actor
+that the run does not have.
 """
 
 import time
@@ -15,12 +15,15 @@ from typing import Final, Literal
 
 from bus.topology import CONTROL, TOPOLOGY
 from schemas.base import Record
+from schemas.manifest import Seat
 from schemas.roles import Role
 from supervisor.errors import UsageError
 from supervisor.home import Home
+from supervisor.recorded.accounts import Place
 from supervisor.recorded.judging import AuditFinding, AuditFindingKind, Count, Judgement, Law, judge
 from supervisor.recorded.ledger import Ledger, read_ledger
-from supervisor.recorded.recordings import closed_figures, is_live, open_recording, read_facts
+from supervisor.recorded.lost_ends import find_unheld, note_lacks
+from supervisor.recorded.recordings import ManifestFacts, closed_figures, is_live, open_recording, read_facts
 from supervisor.recorded.refusal_lines import Claim, RefusalLines, Refused, read_refusals
 from supervisor.runs import RunFolder, list_runs, resolve_run
 
@@ -73,7 +76,9 @@ class Heard(Record):
     other_inputs: int
     """Timers, observations, and starts of its process."""
     is_whole: bool
-    """Whether all of its journal can be read."""
+    """Whether all of its journal is there and can be read."""
+    is_ended: bool
+    """Whether its journal has a closing frame, or there is none; that of a process that runs or was killed has not."""
 
 
 class AuditReport(Record):
@@ -84,6 +89,10 @@ class AuditReport(Record):
     exit_code: int
     """0 lawful, 1 unlawful, 3 lawful as far as it can be read."""
     is_live: bool
+    isolation: str | None
+    """The box of the dreamer; `none` where it had none, null where the manifest does not say."""
+    keys: str
+    """`curve`, or `none` where no inbox had a lock."""
     actors: tuple[str, ...]
     """Whose inputs and outputs were judged."""
     rows: tuple[AuditRow, ...]
@@ -128,16 +137,14 @@ def audit_run(request: AuditRequest, watch: Callable[[int], None] = lambda _size
     """Audit a run; `watch` is called with the bytes read. Raises UsageError and NoJournalError."""
     began = time.perf_counter()
     run = resolve_run(request.home, request.run)
-    recording, roles = open_recording(run), _roles(run)
+    recording, facts = open_recording(run), _facts(run)
+    roles = facts.roles or {}
     recording.watch = watch
     is_running = is_live(run)
     law = Law(roles)
     names = _chosen(run, sorted({*roles, *recording.actors()}), request.actors)
     ledger = read_ledger(recording, law.allows)
-    judgement = Judgement()
-    for name in names:
-        if name in ledger.accounts:
-            judge(ledger, law, name, judgement)
+    judgement = _judge_all(run, ledger, law, names)
     refusals = read_refusals(run.home.logs / "refusals", [name for name in names if name in roles], *_time_of(run))
     rows, attempts = _tabulate(judgement, refusals, law, names)
     verdict, code = _verdict(judgement)
@@ -146,6 +153,8 @@ def audit_run(request: AuditRequest, watch: Callable[[int], None] = lambda _size
         verdict=verdict,
         exit_code=code,
         is_live=is_running,
+        isolation=facts.isolation,
+        keys=facts.keys or "none",
         actors=tuple(names),
         rows=rows,
         attempts=attempts,
@@ -162,11 +171,24 @@ def audit_run(request: AuditRequest, watch: Callable[[int], None] = lambda _size
     )
 
 
-def _roles(run: RunFolder) -> dict[str, str]:
+def _facts(run: RunFolder) -> ManifestFacts:
     facts = read_facts(run)
     if facts.problem is not None or not facts.roles:
         raise UnauditableError(run.run_id, facts.problem or "its manifest names no seats")
-    return facts.roles
+    return facts
+
+
+def _judge_all(run: RunFolder, ledger: Ledger, law: Law, names: Sequence[str]) -> Judgement:
+    """The judgement on `names`, and on the ends of their journals."""
+    note_lacks(run, ledger, [Seat(instance=name, role=law.roles[name]) for name in names if name in law.roles])
+    judgement = Judgement()
+    for name in (name for name in names if name in ledger.accounts):
+        judge(ledger, law, name, judgement)
+        lack = find_unheld(run, ledger, name)
+        if lack is not None:
+            judgement.add("damaged", name, Place(lack.segment, lack.offset, epoch=lack.epoch), lack.reason)
+            ledger.accounts[name].is_cut = True
+    return judgement
 
 
 def _chosen(run: RunFolder, known: Sequence[str], wanted: Sequence[str]) -> list[str]:
@@ -248,7 +270,8 @@ def _heard(
         against_law=sum(count.foreign for claim, count in judgement.counts.items() if claim[2] == name),
         refused=refused,
         other_inputs=account.others if account is not None else 0,
-        is_whole=account is None or not account.gaps,
+        is_whole=account is None or not (account.gaps or account.is_cut),
+        is_ended=account is None or account.is_ended,
     )
 
 

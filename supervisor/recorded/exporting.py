@@ -22,6 +22,8 @@ from supervisor.errors import UsageError
 from supervisor.recorded.recordings import open_recording
 from supervisor.runs import RunFolder
 
+STANDARD_OUTPUT: Final = "-"
+"""What other programs call their standard output; no file gets that name."""
 MOST_LOSSES: Final = 20
 """Losses that are told one by one."""
 
@@ -130,6 +132,11 @@ def new_file(path: Path, *, is_forced: bool) -> Iterator[BinaryIO]:
 
 
 def _refuse(path: Path, *, is_forced: bool) -> None:
+    if str(path) == STANDARD_OUTPUT:
+        raise UsageError(
+            f"--output {path}: an export is whole or not there, so it is no stream; name a file "
+            "(`supervisor topic echo --json` writes messages to standard output)"
+        )
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}; make it, or name another file")
     if not os.path.lexists(path):

@@ -40,7 +40,7 @@ AuditFindingKind = Literal[
 ]
 """No row of the topology; no seat in the manifest; no journal holds it; said to somebody else; the receiver kept other
 bytes; taken before; not after the one before it; said without a row; a number that was used before, so that what
-it names is uncertain; bytes that cannot be read."""
+it names is uncertain; bytes that cannot be read or are missing."""
 UNKNOWN_KIND: Final = "(unknown)"
 """The kind of an input that no journal holds."""
 
@@ -55,6 +55,7 @@ class AuditFinding(Record):
     step: int
     """0 for a stretch that cannot be read."""
     segment: str
+    """Empty where the whole journal is missing."""
     offset: int
     """Byte offset of the frame in the segment."""
     message: str | None
@@ -195,8 +196,7 @@ def _faults(given: _Input, said: Said | None, kind: str) -> Iterator[tuple[Audit
         yield "foreign", f"{kind} from {taken.sender}: {text}"
     if said is None:
         if given.gap is not None:
-            place = f"{taken.sender}/{given.gap.place.segment} at {given.gap.place.offset}"
-            yield "damaged", f"{given.name} may have stood in a damaged stretch: {place}"
+            yield "damaged", f"{given.name} may have stood in {_described(given.gap, taken.sender)}"
         elif given.source is not None or taken.heard is None:
             yield "never said", f"no journal holds {given.name}"
         return
@@ -204,6 +204,12 @@ def _faults(given: _Input, said: Said | None, kind: str) -> Iterator[tuple[Audit
         yield "misaddressed", f"{kind} {given.name} was said to {said.receiver}"
     if taken.heard is not None and taken.heard != (said.kind, said.digest):
         yield "not what was said", f"heard as {kind}, other bytes than the {said.kind} that {taken.sender} said"
+
+
+def _described(gap: Gap, sender: str) -> str:
+    if not gap.place.segment:
+        return f"the journal of {sender}, which is missing"
+    return f"a damaged stretch: {sender}/{gap.place.segment} at {gap.place.offset}"
 
 
 @dataclass

@@ -21,13 +21,12 @@ from bus.recording import Recording
 from bus.recovery import frames_of
 from bus.segment import SegmentName
 from bus.step import Outgoing, StepRecord, decode_step
-from bus.torn import is_torn_frame, is_torn_head
-from supervisor.recorded.accounts import Account, Gap, Names, Place, Stray, digest_of
+from bus.torn import is_unfinished
+from supervisor.recorded.accounts import Account, Names, Place, Stray, digest_of
 
 MOST_STRAYS: Final = 1000
 """Messages without a row that are kept with their place; all are counted."""
 EPOCH_BITS: Final = 64 - SEQ_BITS
-FOREVER: Final = (1 << 64) - 1
 
 MayBeSaid = Callable[[str, str, str], bool]
 """Whether the topology has a row for sender, kind and receiver."""
@@ -67,6 +66,9 @@ class _Reader:
     may_be_said: MayBeSaid
     ledger: Ledger
     _open_gaps: list[int] = field(default_factory=list)
+    _step: int = 0
+    _is_step_sure: bool = True
+    """Whether the next step is known to be the one after `_step`."""
 
     def run(self) -> Account:
         segments = self.recording.segments(self.actor)
@@ -89,11 +91,15 @@ class _Reader:
                 is_closed = item.kind is FrameKind.CLOSE
                 if item.kind is FrameKind.STEP:
                     self._frame(name, path, item, is_heard=item.offset < end)
-            elif is_closed or not is_last or not _is_unfinished(item, path):
+            elif is_closed or not is_last or not is_unfinished(item, path):
                 self._lose(Place(path.name, item.offset, epoch=name.epoch), item.reason)
+        self.account.is_ended = is_closed
 
     def _frame(self, name: SegmentName, path: Path, frame: Frame, *, is_heard: bool) -> None:
         place = Place(path.name, frame.offset, frame.step, name.epoch)
+        if frame.step > self._step + 1 and self._is_step_sure:
+            self._lose(place, f"steps {self._step + 1} to {frame.step - 1} are missing before step {frame.step}")
+        self._step, self._is_step_sure = frame.step, True
         try:
             record = decode_step(frame)
             _check(record)
@@ -114,8 +120,10 @@ class _Reader:
             account.heard[len(account.taken_keys)] = (record.heard.kind, digest_of(record.heard))
         is_refused = record.refusal is not None
         is_unseen = is_refused and not record.outgoing and record.rng_digest == UNTOUCHED
+        key = key_of(event)
+        account.taken_up_to[event.sender] = max(key, account.taken_up_to.get(event.sender, 0))
         account.taken_senders.append(account.names.number(event.sender))
-        account.taken_keys.append(key_of(event))
+        account.taken_keys.append(key)
         account.taken_segments.append(account.names.number(place.segment))
         account.taken_offsets.append(place.offset)
         account.taken_steps.append(place.step)
@@ -141,11 +149,9 @@ class _Reader:
         account.said_kinds.append(account.names.number(out.kind))
 
     def _lose(self, place: Place, reason: str) -> None:
-        account = self.account
-        low = account.said_keys[-1] if account.said_keys else 0
-        self._open_gaps.append(len(account.gaps))
-        account.gaps.append(Gap(place, reason, low, FOREVER))
-        account.breaks.append(len(account.taken_keys))
+        self._open_gaps.append(len(self.account.gaps))
+        self._is_step_sure = False
+        self.account.lose(place, reason)
 
 
 def _check(record: StepRecord) -> None:
@@ -171,13 +177,3 @@ def _are_numbers(epoch: object, seq: object) -> bool:
     if not isinstance(epoch, int) or not isinstance(seq, int):
         return False
     return 0 <= epoch < 1 << EPOCH_BITS and 0 <= seq < 1 << SEQ_BITS
-
-
-def _is_unfinished(fault: Fault, path: Path) -> bool:
-    """Whether a writer that was killed, or writes still, can have left these bytes."""
-    if not fault.is_torn and fault.offset:
-        return False
-    with path.open("rb") as file:
-        file.seek(fault.offset)
-        data = file.read(fault.size)
-    return is_torn_frame(data) if fault.offset else is_torn_head(data)

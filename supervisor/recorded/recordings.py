@@ -15,6 +15,7 @@ from bus.recording import Recording
 from bus.tally import Tally, count
 from schemas.base import Record
 from supervisor.errors import SupervisorError
+from supervisor.guest_roles import read_roles
 from supervisor.home import Home
 from supervisor.lock import is_held
 from supervisor.log_lines import utc_text
@@ -171,7 +172,7 @@ def read_facts(run: RunFolder) -> ManifestFacts:
         isolation=_text(found.get("isolation")),
         keys=_text(found.get("keys")),
         fingerprint={name: _joined(value) for name, value in _table(found.get("fingerprint")).items()},
-        roles={str(row.get("instance")): str(row.get("role")) for row in rows},
+        roles={**read_roles(run), **{str(row.get("instance")): str(row.get("role")) for row in rows}},
     )
 
 

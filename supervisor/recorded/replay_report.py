@@ -1,21 +1,26 @@
 """The replay of a run as a user sees it: all actors, two at a time, verdicts, warnings, one exit code.
 
 In: a home, the name of a run, what to replay. Out: a `ReplayReport`. It says what differs between this machine
-and the one that recorded, before it blames a divergence on the code. Refuses actors that the run does not have.
+and the one that recorded, before it blames a divergence on the code. Refuses actors that the run does not have, and a
+run of which nothing is left to replay. Interrupted, it takes the replaying processes with it.
 """
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from subprocess import Popen
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
+from bus.recording import Recording
 from schemas.manifest import RunManifest
-from supervisor.errors import UsageError
+from supervisor.crash_report import exit_text
+from supervisor.errors import SupervisorError, UsageError
 from supervisor.home import Home
 from supervisor.manifest import take_fingerprint
+from supervisor.recorded.endings import has_begun
+from supervisor.recorded.recordings import read_facts, read_pruned
 from supervisor.recorded.replaying import ReplayRequest, start_replay
 from supervisor.runs import RunFolder, resolve_run
 
@@ -28,6 +33,19 @@ DECISIVE: Final = ("cpu", "machine", "python", "numpy", "simd", "blas")
 """Parts of the fingerprint that can change the bits of a result; the version of oneiros is code, and is only said."""
 
 Tree = dict[str, Any]
+Show = Callable[[str, int], None]
+"""Called with an actor and the number of a step."""
+
+
+class UnreplayableError(SupervisorError):
+    """A run of which nothing can be replayed."""
+
+    exit_code: ClassVar[int] = EXIT_UNREPLAYABLE
+
+    def __init__(self, run_id: str, problem: str) -> None:
+        self.run_id = run_id
+        self.problem = problem
+        super().__init__(f"run {run_id} cannot be replayed: {problem}; `supervisor record list` shows what there is")
 
 
 @dataclass
@@ -77,7 +95,8 @@ class Wanted:
 def replay_run(home: Home, run: str, wanted: Wanted, is_terminal: bool = False) -> ReplayReport:
     """Replay the actors of a run, or those that are named."""
     folder = resolve_run(home, run)
-    manifest = folder.read_manifest()
+    manifest = _manifest(folder)
+    _refuse_unrecorded(folder, manifest)
     names = _names(manifest, wanted.actors)
     report = ReplayReport(folder.run_id, wanted.ulp_tolerance)
     _warn(report, folder, manifest)
@@ -85,9 +104,41 @@ def replay_run(home: Home, run: str, wanted: Wanted, is_terminal: bool = False) 
     requests = [ReplayRequest(home.root, folder.run_id, name, *how) for name in names]
     with _progress(is_terminal and sys.stderr.isatty()) as show:
         for at in range(0, len(requests), AT_ONCE):
-            children = [(request, start_replay(request)) for request in requests[at : at + AT_ONCE]]
-            report.verdicts += [_verdict(request, child, show) for request, child in children]
+            report.verdicts += _replay_together(requests[at : at + AT_ONCE], show)
     return report
+
+
+def _replay_together(requests: Sequence[ReplayRequest], show: Show) -> list[Tree]:
+    """The verdicts on `requests`, each from a process of its own; none of them outlives an interruption."""
+    children: list[Popen[str]] = []
+    try:
+        children.extend(start_replay(request) for request in requests)
+        return [_verdict(request, child, show) for request, child in zip(requests, children, strict=True)]
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
+
+
+def _manifest(folder: RunFolder) -> RunManifest:
+    try:
+        return folder.read_manifest()
+    except (OSError, ValueError) as error:
+        problem = read_facts(folder).problem or "manifest.json is of another form"
+        raise UnreplayableError(folder.run_id, problem) from error
+
+
+def _refuse_unrecorded(folder: RunFolder, manifest: RunManifest) -> None:
+    """Raises UnreplayableError for a run whose journals were pruned, or that never had any."""
+    try:
+        has_journals = bool(Recording(folder.journal).actors())
+    except OSError as error:
+        raise UnreplayableError(folder.run_id, f"{error.filename}: {error.strerror}") from error
+    pruned = read_pruned(folder)
+    if pruned is not None:
+        raise UnreplayableError(folder.run_id, f"its journals were pruned at {pruned.at} ({pruned.reason})")
+    if not has_journals and not any(has_begun(folder, seat) for seat in manifest.seats):
+        raise UnreplayableError(folder.run_id, "it has no journals")
 
 
 def _names(manifest: RunManifest, actors: Sequence[str]) -> list[str]:
@@ -115,27 +166,32 @@ def _warn(report: ReplayReport, folder: RunFolder, manifest: RunManifest) -> Non
 
 
 @contextmanager
-def _progress(is_shown: bool) -> Iterator[Any]:
+def _progress(is_shown: bool) -> Iterator[Show]:
     def show(actor: str, step: int) -> None:
         if is_shown:
             sys.stderr.write(f"\r\x1b[Kreplaying {actor}: step {step}")
             sys.stderr.flush()
 
-    yield show
-    if is_shown:
-        sys.stderr.write("\r\x1b[K")
+    try:
+        yield show
+    finally:
+        if is_shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
 
-def _verdict(request: ReplayRequest, child: "Popen[str]", show: Any) -> Tree:
-    verdict: Tree = {"actor": request.actor, "unreplayable": "the replaying process ended without a verdict"}
-    with child:
-        for line in child.stdout or ():
-            said = json.loads(line)
-            if "step" in said and "actor" not in said:
-                show(request.actor, said["step"])
-            else:
-                verdict = said
-    return verdict
+def _verdict(request: ReplayRequest, child: "Popen[str]", show: Show) -> Tree:
+    verdict: Tree | None = None
+    for line in child.stdout or ():
+        said = json.loads(line)
+        if "step" in said and "actor" not in said:
+            show(request.actor, said["step"])
+        else:
+            verdict = said
+    if verdict is not None:
+        return verdict
+    ended = exit_text(child.wait())
+    return {"actor": request.actor, "unreplayable": f"the replaying process ended without a verdict ({ended})"}
 
 
 def draw_replay(report: ReplayReport) -> str:
@@ -157,7 +213,10 @@ def _draw_verdict(verdict: Tree) -> Iterator[str]:
         yield f"{actor} identical: {extent}{speed}"
     elif verdict["damage"]:
         damage = verdict["damage"]
-        yield f"{actor} damaged log: {damage['segment']} at {damage['offset']}: {damage['reason']}"
+        place = f"{damage['actor']}/{damage['segment']} at {damage['offset']}" if damage["segment"] else damage["actor"]
+        yield f"{actor} damaged log: {place}: {damage['reason']}"
+        if verdict["steps"]:
+            yield f"{'':<17} the {verdict['steps']} steps before it are identical"
     elif verdict["divergence"]:
         yield from _draw_divergence(actor, verdict["divergence"])
     else:
@@ -165,6 +224,8 @@ def _draw_verdict(verdict: Tree) -> Iterator[str]:
         yield f"{actor} diverged: every message is the same, but the pool holds other content"
         yield f"{'':<17} recorded sha256 {content['recorded']}"
         yield f"{'':<17} replayed sha256 {content['replayed']}"
+    if verdict["content_not_compared"]:
+        yield f"{'':<17} pool content not compared: {verdict['content_not_compared']}"
     if verdict["tolerated"]:
         yield f"{'':<17} {verdict['tolerated']} floats were equal within the tolerance only"
     for note in verdict["notes"]:

@@ -67,10 +67,13 @@ def test_every_message_has_a_row_and_every_row_a_message():
     assert {row.message.kind for row in TOPOLOGY} == set(CATALOGUE)
 
 
-def test_every_actor_tells_the_supervisor_of_its_process_and_hears_nothing_back():
+def test_every_actor_tells_the_supervisor_of_its_process():
     for role in ACTOR_ROLES:
         assert all(is_allowed(role, message.kind, "supervisor") for message in CONTROL)
-    assert not [row for row in TOPOLOGY if row.sender == "supervisor"]
+
+
+def test_the_supervisor_has_words_for_the_pool_keeper_alone():
+    assert {row.receiver for row in TOPOLOGY if row.sender == "supervisor"} == {"pool-keeper"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

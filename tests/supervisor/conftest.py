@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from schemas.control import Failed, Heartbeat, Ready, Traffic
+from schemas.isolation import Rung
 from schemas.manifest import Seat
 from schemas.settings import SupervisorSettings
 from supervisor.plan import default_seats
@@ -76,13 +77,13 @@ class FakeLauncher:
 class Stage:
     """A supervision with its fakes and its clock."""
 
-    def __init__(self, settings: SupervisorSettings = SETTINGS) -> None:
+    def __init__(self, settings: SupervisorSettings = SETTINGS, isolation: Rung = "seccomp-no-open") -> None:
         self.now_s = 0.0
         self.launcher = FakeLauncher()
         self.events: list[tuple[str, str, Scalar]] = []
         self.crashes: list[tuple[str, int | None, str | None]] = []
         self._epochs: dict[str, int] = {}
-        duty = Duty(settings, self.launcher, self._next_epoch, self._say, self._crash, seed=1)
+        duty = Duty(settings, self.launcher, self._next_epoch, self._say, self._crash, seed=1, isolation=isolation)
         self.supervision = Supervision(default_seats(), duty)
 
     def actor(self, name: str) -> SupervisedActor:

@@ -1,6 +1,7 @@
 """A process in namespaces of its own: what it sees, what it is told, how it ends (design, section 3)."""
 
 import os
+import platform
 import select
 import signal
 import sys
@@ -8,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from bus.box.ladder import offer_of
+from bus.box import seccomp
+from bus.box.ladder import can_disable_user_namespaces, offer_of
 from bus.box.profiles import Walls
 from schemas.manifest import RunManifest, Seat
 from supervisor import bubblewrap
-from supervisor.bubblewrap import BoxedChild, boxed_command, start_boxed, view_of
+from supervisor.bubblewrap import BoxedChild, Start, boxed_command, program_folders, start_boxed, view_of
+from supervisor.probe.kernel_doors import SEARCH_KEY, SESSION_KEYRING
+from supervisor.probe.system_calls import NUMBERS, call
+from supervisor.probe.world import GET_KEYRING, UNLINK_KEY
 
 pytestmark = pytest.mark.skipif(not offer_of("bwrap").is_available, reason="bwrap can make no namespaces here")
 
@@ -41,10 +46,10 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "programs"))
     started: list[BoxedChild] = []
 
-    def start(code: int, body: str, *handed: int) -> BoxedChild:
+    def start(code: int, body: str, *handed: int, has_filter: bool = True) -> BoxedChild:
         view = Walls(reads=(tmp_path / "programs",), writes=(tmp_path / "own",))
-        arguments = [str(code), body]
-        child = start_boxed("inmate", arguments, view, tmp_path, tmp_path / "inmate.log", tuple(handed))
+        inmate = Start("inmate", [str(code), body], tmp_path, tmp_path / "inmate.log", tuple(handed), has_filter)
+        child = start_boxed(inmate, view)
         started.append(child)
         return child
 
@@ -90,9 +95,81 @@ except OSError as error:
 def test_it_has_no_network(begin, tmp_path: Path) -> None:
     body = "import socket; print([name for _, name in socket.if_nameindex()])"
 
-    end_of(begin(0, body))
+    end_of(begin(0, body, has_filter=False))
 
     assert (tmp_path / "inmate.log").read_text() == "['lo']\n"
+
+
+@pytest.mark.skipif(seccomp.missing() is not None, reason="the kernel filters no calls")
+def test_its_calls_are_filtered_where_the_kernel_can(begin, tmp_path: Path) -> None:
+    body = """
+import socket
+print([line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Seccomp:")])
+for family in (socket.AF_VSOCK, socket.AF_INET):
+    try:
+        socket.socket(family)
+    except PermissionError:
+        print("refused")
+"""
+    end_of(begin(0, body))
+
+    assert (tmp_path / "inmate.log").read_text() == "['Seccomp:\\t2']\nrefused\nrefused\n"
+
+
+def test_it_makes_no_user_namespace_of_its_own(begin, tmp_path: Path) -> None:
+    if not can_disable_user_namespaces():
+        pytest.skip("this bwrap cannot keep it from that")
+    body = """
+import ctypes
+print(ctypes.CDLL(None).unshare(0x10000000))
+"""
+    end_of(begin(0, body, has_filter=False))
+
+    assert (tmp_path / "inmate.log").read_text() == "-1\n"
+
+
+@pytest.mark.parametrize("has_filter", [False, True])
+def test_it_shares_no_session_keyring(begin, tmp_path: Path, has_filter: bool) -> None:
+    if has_filter and seccomp.missing() is not None:
+        pytest.skip("the kernel filters no calls")
+    name = f"oneiros-test-{os.getpid()}".encode()
+    try:
+        call("keyctl", GET_KEYRING, SESSION_KEYRING, 1)
+        key = call("add_key", b"user", name, b"a hint", 6, SESSION_KEYRING)
+    except OSError as error:
+        pytest.skip(f"no keyring here: {error}")
+    numbers = NUMBERS[platform.machine()]
+    body = f"""
+import ctypes
+libc = ctypes.CDLL(None)
+print(libc.syscall({numbers["keyctl"]}, {SEARCH_KEY}, {SESSION_KEYRING}, b"user", {name!r}, 0))
+libc.syscall({numbers["add_key"]}, b"user", {name + b"-inside"!r}, b"a word", 6, {SESSION_KEYRING})
+"""
+    try:
+        end_of(begin(0, body, has_filter=has_filter))
+
+        assert (tmp_path / "inmate.log").read_text() == "-1\n"
+        with pytest.raises(OSError, match="not available"):
+            call("keyctl", SEARCH_KEY, SESSION_KEYRING, b"user", name + b"-inside", 0)
+    finally:
+        call("keyctl", UNLINK_KEY, key, SESSION_KEYRING)
+
+
+def test_libraries_are_shown_wherever_they_are_found_and_private_folders_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("libraries", "user/.local/lib", "state/journal"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "packed.zip").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    names = ("libraries", "packed.zip", "user/.local/lib", "user", "state", "missing", ".")
+    searched = ["", "relative", str(Path(bubblewrap.__file__).parents[1]), *(str(tmp_path / name) for name in names)]
+
+    shown = program_folders(searched, (tmp_path / "state/journal",))
+
+    ours = {path for path in shown if path.is_relative_to(tmp_path)}
+    assert ours == {tmp_path / "libraries", tmp_path / "packed.zip", tmp_path / "user/.local/lib"}
+    assert Path(bubblewrap.__file__).parents[1] not in shown
 
 
 def test_it_can_import_what_an_actor_imports_and_nothing_of_the_supervisor(begin, tmp_path: Path) -> None:
@@ -128,6 +205,19 @@ def test_being_killed_inside_is_told_as_a_signal(begin) -> None:
     child.signal(signal.SIGKILL)
 
     assert end_of(child) == -signal.SIGKILL
+
+
+def test_an_order_to_stop_ends_it_while_it_is_still_starting(begin) -> None:
+    reader, writer = os.pipe()
+    body = f"signal.signal(signal.SIGTERM, signal.SIG_DFL); os.write({writer}, b'up')\nwhile True: signal.pause()"
+    child = begin(0, body, writer)
+    os.close(writer)
+    os.read(reader, 2)
+
+    child.signal(signal.SIGTERM)
+
+    assert end_of(child) == -signal.SIGKILL
+    os.close(reader)
 
 
 def test_it_goes_with_its_group(begin) -> None:
@@ -166,7 +256,7 @@ def test_a_signal_to_what_has_ended_does_nothing(begin) -> None:
 def test_a_view_that_is_not_there_ends_it_with_the_reason_in_its_log(tmp_path: Path) -> None:
     missing = Walls(reads=(tmp_path / "missing",))
 
-    child = start_boxed("inmate", [], missing, tmp_path, tmp_path / "inmate.log")
+    child = start_boxed(Start("inmate", [], tmp_path, tmp_path / "inmate.log"), missing)
 
     assert end_of(child) == 1
     assert str(tmp_path / "missing") in (tmp_path / "inmate.log").read_text()
@@ -179,7 +269,7 @@ def test_a_bwrap_that_makes_no_namespaces_is_an_error(tmp_path: Path, monkeypatc
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(OSError, match="bwrap started nothing"):
-        start_boxed("inmate", [], Walls(), tmp_path, tmp_path / "inmate.log")
+        start_boxed(Start("inmate", [], tmp_path, tmp_path / "inmate.log"), Walls())
 
     assert (tmp_path / "inmate.log").read_text() == "no permissions\n"
 

@@ -65,8 +65,14 @@ def test_kernel_without_a_death_signal_fails_and_without_landlock_does_not() -> 
     assert checks.judge_landlock(0).verdict == "PASS"
 
 
-def test_few_open_files_warn() -> None:
-    assert checks.judge_open_files(64).verdict == "WARN"
+def test_few_open_files_warn_and_too_few_fail() -> None:
+    assert [checks.judge_open_files(limit).verdict for limit in (40, 63, 64, 255, 256)] == [
+        "FAIL",
+        "FAIL",
+        "WARN",
+        "WARN",
+        "PASS",
+    ]
 
 
 def test_clock_that_was_never_set_or_fell_back_warns() -> None:

@@ -12,6 +12,7 @@ from bus.inheritance import arguments_for, inherit
 from bus.keys import KeyBook
 from supervisor.equipment import Equipment
 from supervisor.errors import SocketsRefusedError
+from supervisor.nursery import PINNED, actor_environment
 from supervisor.plan import default_seats
 
 SEATS = default_seats()
@@ -61,6 +62,22 @@ def test_a_peer_that_calls_while_no_process_serves_waits(equipment: Equipment, r
         assert peer.connect_ex(str(runtime / "dreamer.in")) == 0
 
 
+@pytest.mark.parametrize("how", [socket.SHUT_RD, socket.SHUT_RDWR])
+def test_sockets_that_a_process_has_made_deaf_are_made_anew_for_the_next_one(
+    equipment: Equipment, runtime: Path, how: int
+) -> None:
+    with equipment.of(DREAMER) as handed:
+        whole = handed.descriptors["outlet:supervisor"]
+        with socket.socket(fileno=os.dup(handed.descriptors["inbox"])) as inbox:
+            inbox.shutdown(how)
+
+    with equipment.of(DREAMER) as handed, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        assert peer.connect_ex(str(runtime / "dreamer.in")) == 0
+        with socket.socket(fileno=os.dup(handed.descriptors["inbox"])) as inbox:
+            inbox.accept()[0].close()
+        assert handed.descriptors["outlet:supervisor"] == whole
+
+
 def test_no_key_is_left_in_the_runtime_folder_and_no_socket_after_the_run(equipment: Equipment, runtime: Path) -> None:
     with equipment.of(DREAMER), equipment.of(KEEPER):
         names = {path.name for path in runtime.iterdir()}
@@ -99,3 +116,11 @@ def test_a_socket_that_is_served_by_another_is_refused_with_the_name_of_the_acto
             Equipment(runtime, SEATS, KeyBook())
 
     assert not (runtime / "dreamer.in").exists()
+
+
+def test_an_actors_environment_holds_nothing_that_a_shell_keeps_to_itself() -> None:
+    ours = {"PATH": "/bin", "LC_ALL": "C", "API_TOKEN": "secret", "OMP_NUM_THREADS": "8", "SSH_AUTH_SOCK": "/tmp/agent"}
+
+    found = actor_environment(ours)
+
+    assert found == {"PATH": "/bin", "LC_ALL": "C", **dict(PINNED)}

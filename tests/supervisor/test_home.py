@@ -1,13 +1,19 @@
 """Where state and sockets live (design, section 4)."""
 
 import os
+import sqlite3
 import stat
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from supervisor.advice import default_home
 from supervisor.errors import FolderRefusedError
-from supervisor.home import LONGEST_SOCKET_NAME, SOCKET_PATH_LIMIT, Home, runtime_folder
+from supervisor.home import LONGEST_HOME, LONGEST_SOCKET_NAME, SOCKET_PATH_LIMIT, Home, runtime_folder
+
+STRANGE = os.fsdecode(b"\xff\xfe home")
+"""A name that is no UTF-8."""
 
 
 @pytest.fixture
@@ -49,6 +55,69 @@ def test_a_home_that_is_a_file_is_refused_by_name(tmp_path):
 
     with pytest.raises(FolderRefusedError, match=r"home.*choose another folder with --home"):
         Home(tmp_path / "home").create()
+
+
+def long_folder(parent: Path, size_bytes: int) -> Path:
+    """A folder under `parent` whose path has so many bytes."""
+    path = str(parent)
+    while len(path) < size_bytes:
+        left = size_bytes - len(path) - 1
+        path += "/" + "d" * (left if left <= 200 else min(200, left - 2))
+    assert len(path) == size_bytes
+    return Path(path)
+
+
+def can_hold_a_pool(home: Path) -> bool:
+    (home / "pool").mkdir(parents=True)
+    try:
+        with closing(sqlite3.connect(home / "pool" / "dream_pool.sqlite")) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("CREATE TABLE dreams (id TEXT)")
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+def test_a_home_that_is_no_utf8_is_refused_by_name(tmp_path):
+    with pytest.raises(FolderRefusedError, match="no UTF-8 text; choose another folder with --home"):
+        Home(tmp_path / STRANGE)
+
+
+def test_a_link_to_a_folder_that_is_no_utf8_has_a_runtime_folder(session, tmp_path):
+    (tmp_path / STRANGE).mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / STRANGE)
+
+    assert runtime_folder(tmp_path / "link").parent == session
+
+
+def test_the_longest_home_is_the_longest_that_can_hold_a_pool(tmp_path):
+    longest, longer = (long_folder(tmp_path, LONGEST_HOME + more) for more in (0, 1))
+
+    Home(longest).check_length()
+    with pytest.raises(FolderRefusedError, match=f"has {LONGEST_HOME + 1} bytes, at most {LONGEST_HOME}"):
+        Home(longer).create()
+
+    assert (can_hold_a_pool(longest), can_hold_a_pool(longer)) == (True, False)
+
+
+def test_a_link_to_a_home_that_is_too_long_is_refused(tmp_path):
+    long = long_folder(tmp_path, LONGEST_HOME + 1)
+    long.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(long)
+
+    with pytest.raises(FolderRefusedError, match=f"at most {LONGEST_HOME}"):
+        Home(tmp_path / "link").create()
+
+
+def test_a_name_that_is_too_long_is_refused_with_its_length_in_bytes(tmp_path):
+    with pytest.raises(FolderRefusedError, match="has 256 bytes, at most 255"):
+        Home(tmp_path / ("é" * 128)).create()
+
+
+def test_links_in_a_circle_have_a_runtime_folder(session, tmp_path):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+
+    assert runtime_folder(tmp_path / "circle").parent == session
 
 
 def test_the_runtime_folder_is_private_and_stays_the_same(session, tmp_path):

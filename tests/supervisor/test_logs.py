@@ -2,7 +2,10 @@
 
 import io
 import json
+import resource
 from pathlib import Path
+
+import pytest
 
 from supervisor.console import Console
 from supervisor.event_text import phrase_of
@@ -139,6 +142,24 @@ def test_following_loses_nothing_when_the_log_of_a_boxed_actor_is_emptied_under_
 
     assert [found.event for found in before + tail.read_lines()] == ["two", "three"]
     assert [file.name for file in rotated_files(path)] == ["a.log.1"]
+
+
+def test_a_disk_without_room_for_the_copy_takes_nothing_from_the_history(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    for name, size in (("a.log", 50_000), ("a.log.1", 10), ("a.log.2", 20), ("a.log.3", 30)):
+        (tmp_path / name).write_bytes(b"x" * size)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        for _ in range(2):
+            with pytest.raises(OSError, match="too large"):
+                copy_if_large(log, limit_bytes=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    sizes = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes == {"a.log": 50_000, "a.log.1": 10, "a.log.2": 20, "a.log.3": 30}
 
 
 def test_a_short_log_of_a_boxed_actor_is_left_alone(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def await_end(process):
 
 NESTLING = """
 import json, os, signal, sys
-Path = os.environ["NEST"]
+Path = os.environ["PYTHONPATH"]
 print(json.dumps({
     "parent": os.getppid(), "session": os.getsid(0) == os.getpid(), "arguments": sys.argv[1:], "cwd": os.getcwd(),
     "threads": os.environ["OPENBLAS_NUM_THREADS"], "hash": os.environ["PYTHONHASHSEED"],
@@ -44,7 +44,7 @@ raise SystemExit(7)
 
 
 def begin(code: str, folder: Path) -> "subprocess.Popen[str]":
-    environment = {**os.environ, "NEST": str(folder), "PYTHONPATH": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
     return subprocess.Popen(
         [sys.executable, "-c", PREAMBLE + code, str(folder)], stdout=subprocess.PIPE, text=True, env=environment
     )

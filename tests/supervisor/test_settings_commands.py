@@ -1,11 +1,14 @@
 """`config show`, `validate` and `graph`: one result, as text or as JSON."""
 
 import json
+from collections.abc import Iterator
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from bus.diagram import draw
+from supervisor.cli import cli
 from supervisor.commands import config, graph, validate
 from supervisor.configuration import Sources, load_configuration
 from supervisor.home import Home
@@ -122,6 +125,18 @@ def test_graph_prints_the_diagram(form):
     assert CliRunner().invoke(graph.command, ["--format", form]).output == draw(form)
 
 
-@pytest.mark.parametrize("command", [config.show, validate.command, graph.command])
-def test_every_help_has_an_example(command):
-    assert "Example:\n    supervisor " in CliRunner().invoke(command, ["--help"]).output
+def commands_of(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command and group of commands below `group`."""
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            found = group.get_command(context, name)
+            yield (*path, name)
+            if isinstance(found, click.Group):
+                yield from commands_of(found, (*path, name))
+
+
+@pytest.mark.parametrize("words", tuple(commands_of(cli)), ids=" ".join)
+def test_every_help_has_an_example(words):
+    told = CliRunner().invoke(cli, [*words, "--help"]).output
+
+    assert f"    supervisor {words[0]}" in told.partition("Example")[2]

@@ -49,6 +49,14 @@ def test_the_same_seeds_give_the_same_object():
     assert len(one["trace_sha256"]) == 64
 
 
+def test_what_was_asked_for_and_what_was_simulated_are_both_said():
+    summary = Summary(runs=2, simulated_ns=724 * SECOND_NS)
+
+    said = draw_simulation(SimulationReport(Wanted(2, 0.05, 1, None, False, 1), summary, 1.0, None))
+
+    assert "6 min 0 s asked for, 12 min 4 s simulated with the quiet ends" in said
+
+
 @pytest.mark.parametrize("policy", ["process", "power"])
 def test_the_policy_can_be_fixed(policy):
     answer = json.loads(run(*BRIEF, "--policy", policy, "--json").output)

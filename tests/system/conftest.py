@@ -39,6 +39,10 @@ class House:
         self._environment = {**os.environ, "XDG_RUNTIME_DIR": str(runtime), "NO_COLOR": "1"}
         self._supervisors: list[subprocess.Popen[bytes]] = []
 
+    def with_environment(self, **more: str) -> None:
+        """Add to the environment of what is started from now on."""
+        self._environment.update(more)
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         command = [sys.executable, "-m", "supervisor.cli", arguments[0], "--home", str(self.home), *arguments[1:]]

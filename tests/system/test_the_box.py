@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,8 @@ def test_a_dreamer_that_is_killed_again_and_again_hears_every_profile_once_and_i
 
     for count in (1, 3, 5):
         house.until(lambda least=count: house.figure("bias.applied_by_dreamer") >= least)
-        os.kill(house.pid("dreamer"), signal.SIGKILL)
+        house.until(lambda: was_killed(house.pid("dreamer")))
+    house.until(lambda: dreamer_of(house)["epoch"] >= 4 and dreamer_of(house)["state"] == "ready")
     house.until(lambda: house.figure("bias.applied_by_dreamer") >= 7)
     house.stop()
 
@@ -90,6 +92,20 @@ def test_a_dreamer_that_is_killed_again_and_again_hears_every_profile_once_and_i
     replayed = house.run("replay")
     assert replayed.returncode == 0, replayed.stdout
     assert house.run("audit").returncode == 0
+
+
+def dreamer_of(house) -> dict[str, Any]:
+    """The row of the dreamer in `status`."""
+    return next(row for row in house.actors() if row["name"] == "dreamer")
+
+
+def was_killed(pid: int) -> bool:
+    """Kill `pid`; False when a successor has taken its place meanwhile."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def has_bwrap() -> bool:
@@ -147,3 +163,14 @@ def limits_of(pid: int) -> dict[str, str]:
     """The soft limits of a process, as proc(5) names them."""
     lines = Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]
     return {line[4:26].strip(): line[26:47].strip() for line in lines}
+
+
+def test_what_is_dreamt_is_for_its_user_alone_and_no_token_reaches_an_actor(house) -> None:
+    house.with_environment(API_TOKEN="a-secret-of-the-shell")
+    begin(house, "landlock+seccomp")
+
+    environments = [Path(f"/proc/{row['pid']}/environ").read_bytes() for row in house.actors()[1:]]
+
+    assert not [text for text in environments if b"a-secret-of-the-shell" in text]
+    readable = [path for path in house.home.rglob("*") if stat.S_IMODE(path.lstat().st_mode) & 0o077]
+    assert readable == []

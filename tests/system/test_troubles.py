@@ -16,9 +16,8 @@ pytestmark = pytest.mark.system
 
 
 def damage_pool(home: Path) -> None:
-    for path in (home / "pool").glob("*"):
-        path.unlink()
-    (home / "pool").mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(home / "pool", ignore_errors=True)
+    (home / "pool").mkdir(parents=True)
     (home / "pool" / "dream_pool.sqlite").write_bytes(os.urandom(5000))
 
 

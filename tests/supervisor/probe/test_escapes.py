@@ -29,6 +29,7 @@ DEPENDS_ON_MACHINE = {
     "fault-handler",  # vm.unprivileged_userfaultfd
     "user-namespace",  # user.max_user_namespaces, AppArmor
     "key-add",
+    "session-key-read",
     "vsock-socket",
     "pool-setxattr",  # the file system of /tmp
     "pool-handle",

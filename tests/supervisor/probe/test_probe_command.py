@@ -45,6 +45,20 @@ def test_an_open_box_ends_with_1_and_json_names_what_got_through(
     }
 
 
+def test_a_box_that_is_not_there_is_said_to_be_missing(
+    run_doctor: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    status = run_doctor("--probe", "--rung", "bwrap")
+
+    assert status == 1
+    assert "the box bwrap cannot be tried here: bwrap is not installed" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [("--rung", "bwrap"), ("--landlock-abi", "4"), ("--probe", "--rung", "moat")])
 def test_options_that_mean_nothing_are_refused(run_doctor: Callable[..., int], words: tuple[str, ...]) -> None:
     assert run_doctor(*words) == 2

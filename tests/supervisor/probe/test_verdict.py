@@ -77,6 +77,24 @@ def test_an_attempt_that_fails_by_itself_is_not_taken_for_a_blocked_one() -> Non
     assert (found.status, found.is_expected) == ("unclear", False)
 
 
+@pytest.mark.parametrize(
+    ("name", "trace", "status"),
+    [
+        ("key-add", None, "contained"),
+        ("key-add", "a key is new outside", "through"),
+        ("session-key-read", None, "through"),
+        ("vsock-socket", None, "through"),
+        ("socket-pair", None, "contained"),
+    ],
+)
+def test_namespaces_contain_only_what_stays_within_them(name: str, trace: str | None, status: str) -> None:
+    traces = {} if trace is None else {name: trace}
+
+    found = verdict_on(name, boxed(claimed(name), traces=traces), rung="bwrap")
+
+    assert (found.status, found.is_expected) == (status, status == "contained")
+
+
 def test_a_prisoner_that_dies_fails_the_box() -> None:
     survivor = seen(*(claimed(name) for name in NEEDS))
 
@@ -111,9 +129,7 @@ def test_a_trace_counts_in_namespaces_as_well() -> None:
 
 def test_the_text_has_a_line_for_each_attempt_and_marks_what_got_through() -> None:
     judged = judge("landlock+seccomp", boxed(claimed("pool-read")), FREE, NEEDS)
-    report = ProbeReport(
-        ok=False, rung="landlock+seccomp", landlock_abi=4, duration_s=1.0, attempts=judged
-    )
+    report = ProbeReport(ok=False, rung="landlock+seccomp", landlock_abi=4, duration_s=1.0, attempts=judged)
 
     lines = draw(report).splitlines()
 

@@ -43,6 +43,8 @@ def command(court: Court, capsys: pytest.CaptureFixture[str]) -> Callable[..., t
 
 def test_a_run_whose_every_input_was_allowed_passes(court: Court, command: Callable[..., tuple[int, str, str]]) -> None:
     # seed 000, section 9: dreamer only consumes BiasProfile
+    court.close()
+
     code, text, _ = command()
 
     assert code == 0
@@ -64,7 +66,7 @@ def test_the_table_has_a_row_of_the_topology_each_and_counts_what_was_taken(cour
         ("bias-synthesizer", "BiasProfile", "pool-keeper"): (1, 0),
     }
     assert [row.message for row in report.rows][:2] == ["DreamEntry", "RetrievalQuery"]
-    assert len(report.rows) == 14
+    assert len(report.rows) == 16
 
 
 def test_refusals_of_the_time_of_the_run_are_counted_by_row_and_the_others_are_listed(court: Court) -> None:
@@ -127,6 +129,29 @@ def test_the_json_form_holds_rows_findings_verdict_and_dreamers(
         "refused": 0,
         "is_allowed": True,
     }
+
+
+def test_the_box_and_the_keys_of_the_run_are_shown(court: Court, command: Callable[..., tuple[int, str, str]]) -> None:
+    _, text, _ = command()
+    found = json.loads(command("--json")[1])
+
+    assert text.splitlines()[2] == "it ran with box landlock+seccomp, and keys curve"
+    assert (found["isolation"], found["keys"]) == ("landlock+seccomp", "curve")
+
+
+def test_a_run_without_box_and_keys_says_so_plainly(court: Court, command: Callable[..., tuple[int, str, str]]) -> None:
+    told = json.loads(court.run.manifest_file.read_bytes())
+    court.run.manifest_file.write_text(json.dumps(told | {"isolation": "none", "keys": "none"}))
+
+    _, text, _ = command()
+
+    assert text.splitlines()[2] == "it ran with no box around the dreamer, and no keys, so that no inbox was locked"
+
+
+def test_a_run_that_never_came_to_its_end_is_not_said_to_hold_everything(court: Court) -> None:
+    line = draw_audit(court.audit()).splitlines()[1]
+
+    assert line.endswith("nothing else as far as its journal goes: it has no closing frame")
 
 
 def test_a_manifest_of_another_form_is_enough_when_it_names_the_seats(court: Court) -> None:

@@ -15,6 +15,8 @@ from supervisor.home import Home
 from supervisor.lock import Holder, hold_home
 from supervisor.recorded.audit_text import draw_audit
 from supervisor.recorded.auditing import AuditRequest, audit_run
+from supervisor.runs import RunFigures
+from supervisor.stats import ALWAYS
 from tests.audited_run import PROFILE, Court, counts, kinds, last_frame
 from tests.recorded_run import LIMITS, flip
 
@@ -140,6 +142,8 @@ def test_a_foreign_message_that_was_refused_unseen_is_counted_and_is_no_finding(
     forged.close()
     court.dreamer.step(MessageRef("bias-synthesizer", 900_000, 1), refusal="the topology has no row")
 
+    court.close()
+
     report = court.audit("dreamer")
 
     assert (report.exit_code, report.findings) == (0, ())
@@ -246,7 +250,8 @@ def test_an_input_after_a_damaged_stretch_of_its_receiver_is_not_out_of_order(co
     assert [(finding.kind, finding.actor, finding.offset) for finding in report.findings] == [
         ("damaged", "dreamer", offset)
     ]
-    assert "nothing else that can be read" in draw_audit(report)
+    line = draw_audit(report).splitlines()[1]
+    assert line.endswith("no more that can be read: parts of its journal are damaged or missing")
 
 
 def test_a_frame_whose_fields_are_of_other_types_is_damage(court: Court) -> None:
@@ -298,9 +303,86 @@ def test_only_the_named_actor_is_judged(court: Court, command: Callable[..., tup
 
 def test_an_actor_that_never_started_is_no_finding(court: Court) -> None:
     court.forget("dreamer", "learner", "pool-keeper", "bias-synthesizer")
-    court.say(court.join("dreamer"), "pool-keeper", "DreamEntry")
+    court.say(court.join("learner"), "pool-keeper", "PoolStatsRequest")
+    court.leave()
+    none = {section: dict(figures) for section, figures in ALWAYS.items()}
+    told = {"run_id": court.run.run_id, "reason": "interrupted", "at": "2026-01-01T00:01:00.000Z", "uptime_s": 1.0}
+    court.run.close(RunFigures(**told, sections=none))
+
+    report = court.audit("dreamer")
+
+    assert (report.exit_code, report.findings) == (0, ())
+    assert draw_audit(report).splitlines()[1] == "dreamer received no message"
+
+
+def test_a_missing_journal_of_a_process_that_has_reported_is_damage(
+    court: Court, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    court.close()
+    court.forget("dreamer")
+
+    code, text, _ = command("--actor", "dreamer")
+    report = court.audit("dreamer")
+
+    assert code == 3
+    assert text.splitlines()[1] == (
+        "dreamer received no message that can be read: parts of its journal are damaged or missing"
+    )
+    assert "damaged: dreamer: its journal is missing, though its process has reported figures" in text
+    assert (report.verdict, report.dreamers[0].is_whole) == ("damaged", False)
+    assert set(kinds(court.audit())) == {"damaged"}
+
+
+@pytest.mark.parametrize("share", [0.5, 0.97])
+def test_a_journal_without_its_end_in_a_closed_run_is_damage(
+    court: Court, command: Callable[..., tuple[int, str, str]], share: float
+) -> None:
+    court.close()
+    path = court.dreamer.path
+    path.write_bytes(path.read_bytes()[: round(path.stat().st_size * share)])
+
+    code, text, _ = command("--actor", "dreamer")
+
+    (finding,) = court.audit("dreamer").findings
+    assert code == 3
+    assert "nothing else" not in text and "that can be read" in text
+    assert (finding.kind, finding.segment) == ("damaged", path.name)
+    assert 0 < finding.offset <= path.stat().st_size
+    assert set(kinds(court.audit())) <= {"damaged"}
+
+
+def test_a_recovered_run_has_open_journals_and_no_finding_for_them(court: Court) -> None:
+    court.keeper.stop()
+    court.writers.remove(court.keeper)
+    court.mark_closed("recovered")
 
     report = court.audit()
 
     assert (report.exit_code, report.findings) == (0, ())
-    assert draw_audit(report).splitlines()[1] == "dreamer received 0 messages: nothing else"
+
+
+def test_a_hole_in_the_steps_of_a_journal_is_damage(court: Court) -> None:
+    first = court.dreamer.path
+    court.dreamer.rotate()
+    court.dreamer.step(court.say(court.synthesizer, "dreamer", "BiasProfile"))
+    first.unlink()
+
+    report = court.audit("dreamer")
+
+    assert [(finding.kind, finding.step) for finding in report.findings] == [("damaged", 5)]
+    assert "steps 1 to 4 are missing" in report.findings[0].text
+    assert "nothing else" not in draw_audit(report)
+
+
+def test_a_last_segment_that_is_gone_is_seen_by_what_others_took(court: Court) -> None:
+    court.dreamer.rotate()
+    last = court.dreamer.path
+    court.keeper.step(court.say(court.dreamer, "pool-keeper", "DreamEntry"))
+    court.close()
+    last.unlink()
+
+    report = court.audit("dreamer")
+
+    assert (report.exit_code, kinds(report)) == (3, ["damaged"])
+    assert "pool-keeper has taken dreamer/1/3" in report.findings[0].text
+    assert "nothing else" not in draw_audit(report)

@@ -200,6 +200,16 @@ def test_only_ordinary_files_are_written(run: RunFolder, tmp_path: Path) -> None
         exported(run, tmp_path / "nowhere" / "run.jsonl", "jsonl")
 
 
+def test_standard_output_is_refused_as_what_it_is(run: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["record", "export", "latest", "--home", str(run.home.root), "--format", "jsonl", "--output", "-"]
+
+    code = run_cli(arguments)
+
+    assert code == 2
+    assert "it is no stream" in capsys.readouterr().err
+    assert not Path("-").exists()
+
+
 def test_an_export_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     output = tmp_path / "run.jsonl"
 
@@ -272,7 +282,7 @@ def test_a_body_that_was_exported_is_the_body_that_was_said(
             fields = msgpack.unpackb(record.data, use_list=False)
             held = [fields.pop(name) for name in cls.payload_fields]
             payloads = held[0] if held and isinstance(held[0], tuple) else held
-            again = decode_body(cls, msgpack.packb(fields), tuple(payloads))
+            again = decode_body(cls, msgpack.packb(fields), tuple(payloads), cls.version)
             assert encode_body(again) == encode_body(examples[cls.kind])
             assert list(payloads_of(again)) == list(payloads_of(examples[cls.kind]))
 

@@ -286,3 +286,16 @@ def test_an_unknown_run_is_a_usage_error_that_names_the_runs_there_are(
 
     assert code == 2
     assert "2031" in complaint and run.run_id in complaint
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [("audit", 2), ("replay", 2), ("record list", 0), ("record verify", 2), ("stats", 3), ("logs", 0), ("status", 3)],
+)
+def test_a_home_whose_name_is_too_long_is_a_home_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, expected: int
+) -> None:
+    codes = [run_cli([*command.split(), "--home", str(tmp_path / name)]) for name in ("absent", "n" * 300)]
+
+    assert codes == [expected, expected]
+    assert "too long" not in capsys.readouterr().err

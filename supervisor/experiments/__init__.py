@@ -1,0 +1,1 @@
+"""Experiments: the real cores together, on the bus in memory, with arms that differ in one thing."""

@@ -1,0 +1,138 @@
+"""What the user wants of the pool-keeper, said in a journal of the supervisor's own.
+
+In: messages to the pool-keeper, the folder of a run. Out: one closed segment in `journal/RUN/supervisor/`, which the
+pool-keeper reads as it reads the journal of any sender: in order, exactly once, also after a kill, and in a replay. A
+segment is written in `staged/` beside it, brought to the disk, and then published by one rename: the pool-keeper is
+told of all of it or of nothing, and what was half written when its writer died is removed by the next. One writer at a
+time; each has a process number of its own.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from bus.codec import payloads_of
+from bus.core import Cursor, Observed
+from bus.files import sync_folder
+from bus.frame import FrameKind
+from bus.journal import Journal, SegmentLimits
+from bus.randomness import UNTOUCHED
+from bus.readback import SUPERVISOR
+from bus.recording import Recording
+from bus.segment import SegmentName, SegmentReader, list_segments
+from bus.step import Numbering, StepRecord, encode_step
+from bus.tally import count
+from schemas.base import Message
+from schemas.catalogue import schema_digest
+from schemas.manifest import RunManifest
+from supervisor.errors import ControlError
+from supervisor.runs import RunFolder
+
+KEEPER: Final = "pool-keeper"
+STAGED: Final = "staged"
+ORDER: Final = "order"
+"""The observation that a step of this journal begins with: the user asked for it."""
+FLUSH_BYTES: Final = 16 * 1024 * 1024
+NO_LIMITS: Final = SegmentLimits(1 << 62, 1 << 62)
+
+
+class Staged(NamedTuple):
+    """A segment that waits to be published."""
+
+    segment: str
+    messages: int
+    last: Cursor
+    """The last message in it."""
+
+
+@contextmanager
+def writing_orders(run: RunFolder) -> Iterator[None]:
+    """Be the only writer of orders in `run` while the body runs; waits for another one."""
+    folder = run.journal / SUPERVISOR
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _discard(folder)
+        yield
+    finally:
+        _discard(folder)
+        os.close(descriptor)
+
+
+def stage(run: RunFolder, manifest: RunManifest, orders: Iterable[Message], told: Callable[[int], None]) -> Staged:
+    """Write `orders` into a segment that nobody reads yet; `told` hears of each. Only within `writing_orders`."""
+    folder = run.journal / SUPERVISOR
+    before = _last_position(folder)
+    numbering = Numbering(before.epoch + 1)
+    numbering.predecessors = {KEEPER: before} if before.seq else {}
+    steps = count(Recording(run.journal), SUPERVISOR).steps
+    head = {
+        "actor": SUPERVISOR,
+        "role": SUPERVISOR,
+        "run": run.run_id,
+        "predecessor": (before.epoch, steps),
+        "cut_bytes": 0,
+        "schema": schema_digest(),
+        "fingerprint": manifest.fingerprint.model_dump(),
+    }
+    journal = Journal(folder / STAGED, head, numbering.epoch, "power", NO_LIMITS)
+    try:
+        journal.begin_segment(1, time.time_ns())
+        written = 0
+        for order in orders:
+            steps += 1
+            written += _add(journal, numbering, steps, order)
+            if written >= FLUSH_BYTES:
+                journal.flush()
+                written = 0
+            told(1)
+        journal.flush()
+        journal.seal(time.time_ns())
+        journal.flush()
+        journal.end_segment()
+    finally:
+        journal.close()
+    name = SegmentName(numbering.epoch, 1).file_name()
+    return Staged(name, numbering.last_seq, Cursor(numbering.epoch, numbering.last_seq))
+
+
+def publish(run: RunFolder, segment: str) -> None:
+    """Let the pool-keeper read a staged segment. Raises ControlError when there is none of that name."""
+    folder = run.journal / SUPERVISOR
+    if SegmentName.parse(Path(segment)) is None or not (folder / STAGED / segment).is_file():
+        raise ControlError(f"run {run.run_id} has no staged segment {segment!r}")
+    os.rename(folder / STAGED / segment, folder / segment)
+    sync_folder(folder)
+
+
+def _add(journal: Journal, numbering: Numbering, step: int, order: Message) -> int:
+    outgoing = (numbering.outgoing(KEEPER, order),)
+    body, payloads = encode_step(StepRecord(Observed(ORDER, order.kind.encode()), UNTOUCHED, outgoing, None))
+    journal.add(FrameKind.STEP, step, time.time_ns(), body, payloads)
+    return len(body) + sum(map(len, payloads_of(order)))
+
+
+def _last_position(folder: Path) -> Cursor:
+    """The last message of this journal; every step of it says one, so that the steps of a segment count them."""
+    segments = list_segments(folder)
+    if not segments:
+        return Cursor(0, 0)
+    name, path = segments[-1]
+    reader = SegmentReader(path)
+    try:
+        _, steps_before = reader.head["predecessor"]
+    finally:
+        reader.close()
+    steps = count(Recording(folder.parent), SUPERVISOR).steps
+    return Cursor(name.epoch, steps - steps_before)
+
+
+def _discard(folder: Path) -> None:
+    """Remove what was never published."""
+    shutil.rmtree(folder / STAGED, ignore_errors=True)
