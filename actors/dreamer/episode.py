@@ -6,6 +6,7 @@ commits to its SHA-256, and a tensor that does not match is refused: None.
 """
 
 import hashlib
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,11 @@ from schemas.tensor import Tensor
 
 KEPT_TENSORS: Final = 32
 """Tensors of earlier dreams at hand; no decision depends on it."""
+
+
+PICTURE_KEEPS: Final = 0.8
+"""Share of the colour pull that a dream of pictures alone does not feel: a picture is known by its colours, and a dream
+that is painted over teaches whatever learns its label something wrong. Its crop is chosen by colour instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,8 @@ class Episodes:
             self.seeding.blend([tensor for _, tensor in parents], plan.shares, rng, self._work)
             seeded = _inherited(plan, [recipe for recipe, _ in parents])
         else:
-            seeded = self.seeding.seed(plan.source, rng, self._work)
-        pull = None if plan.target is None else (plan.target, self._settings.prior_strength)
+            seeded = self.seeding.seed(plan.source, rng, self._work, plan.target)
+        pull = None if plan.target is None else (plan.target, self._settings.prior_strength * _paintable(seeded))
         operators = self._evolution.evolve(
             self._work, self._settings.steps, pull, plan.window, (randomness, plan.episode)
         )
@@ -91,6 +97,11 @@ class Episodes:
         if len(self._kept) > KEPT_TENSORS:
             self._kept.popitem(last=False)
         return self._kept[episode]
+
+
+def _paintable(seeded: Seeded) -> float:
+    """How much of the colour pull a dream feels: the whole where it shows no picture, little where it shows one."""
+    return 1.0 - PICTURE_KEEPS * math.fsum(part.share for part in seeded.ancestry if part.origin == "image")
 
 
 def _inherited(plan: Plan, parents: list[Recipe]) -> Seeded:

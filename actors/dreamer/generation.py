@@ -10,6 +10,9 @@ One step draws an operator by `PROBABILITIES` and an amount a, uniform in `AMOUN
 - saturate: m + (x - m) (0.8 + a) with m the mean of red, green and blue of the cell;
 - smooth: a of the way to the mean of a cell and its four neighbours, within the layer.
 
+The amounts of complement and saturate are small, and saturate is as often less as more: what a dream shows of a picture
+is learnt by the colours that it has, and eight steps must not carry these away.
+
 Then the mean colour moves `prior_strength` of the way to the target: the whole field is shifted, so what it shows
 stays. Every second step the entropy of one layer is measured. Below the window smooth gives way to filter and grain
 is added, by the distance to the window; above it filter gives way to smooth, and every step ends with one.
@@ -37,8 +40,8 @@ PROBABILITIES: Final[dict[Operator, float]] = {
 AMOUNTS: Final[dict[Operator, tuple[float, float]]] = {
     "mix": (0.05, 0.30),
     "filter": (0.05, 0.25),
-    "complement": (0.02, 0.12),
-    "saturate": (0.0, 0.6),
+    "complement": (0.01, 0.05),
+    "saturate": (0.1, 0.3),
     "smooth": (0.2, 0.8),
 }
 STEERING_SMOOTH: Final = 0.6

@@ -3,17 +3,21 @@
 In: pictures, facts, earlier dreams, and the keyed stream of the episode. Out: a planar tensor f32 [3, layers, rows,
 cols] in [0, 1], and what flowed into it. Refuses nothing; a source that has nothing to give is not in `servable`.
 
-- image: a crop of the train region of a picture, at a drawn place. Layer 0 is that crop; layer l is the crop l or fewer
+- image: a crop of the train region of a picture, at a drawn place; of `CANDIDATES` drawn ones that whose mean colour is
+  nearest to the wanted colour, if one is wanted. Layer 0 is that crop; layer l is the crop l or fewer
   pixels aside (drawn), as a glance that wanders. A picture smaller than the crop is enlarged by repeating pixels.
 - factoid: one or two facts, word by word a colour (`factoids`), joined into a ribbon that runs along the columns;
   each row starts a drawn slant further on, each layer a quarter of the columns. Colours between two words are
   interpolated.
 - pool: one or two own earlier dreams and a little noise, by the shares of the plan.
-- random: uniform noise on a grid 1, 2, 4 ... cells wide (drawn), interpolated, and tinted by a drawn colour.
+- random: uniform noise on a grid 1, 2, 4 ... cells wide (drawn), interpolated, and tinted by a drawn colour, the
+  nearest of `CANDIDATES` to the wanted one.
 
 Only pictures are ever cut from outside data, and only from their train region; a dream is never put back into them.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -23,6 +27,7 @@ import numpy.typing as npt
 from actors.dreamer.factoids import colours_of
 from actors.dreamer.lineage import Ancestry
 from actors.dreamer.measures import Planar
+from schemas.colour import Rgb
 from schemas.dreams import Source
 from schemas.inputs import Factoid, InputSet, Picture
 
@@ -34,6 +39,8 @@ WORD_PIXELS: Final = (3, 13)
 MAX_SLANT: Final = 4
 MAX_TINT: Final = 0.8
 """Largest share of the drawn colour in a random dream."""
+CANDIDATES: Final = 3
+"""Crops, or tints, that are drawn where a colour is wanted: to find it leaves a dream truer than to paint it."""
 
 Detail = dict[str, int | float | str | list[int] | list[str]]
 """What the metadata says of the seed."""
@@ -72,15 +79,21 @@ class Seeding:
         )
         return tuple(source for source, serves in sources if serves)
 
-    def seed(self, source: Literal["factoid", "image", "random"], rng: np.random.Generator, out: Planar) -> Seeded:
-        """Fill `out` [3, layers, rows, cols] from `source`."""
+    def seed(
+        self,
+        source: Literal["factoid", "image", "random"],
+        rng: np.random.Generator,
+        out: Planar,
+        wanted: Rgb | None = None,
+    ) -> Seeded:
+        """Fill `out` [3, layers, rows, cols] from `source`, near the colour `wanted` where the source has a choice."""
         match source:
             case "factoid":
                 return self._factoid(rng, out)
             case "image":
-                return self._image(rng, out)
+                return self._image(rng, out, wanted)
             case "random":
-                return self._random(rng, out)
+                return self._random(rng, out, wanted)
 
     def blend(self, parents: list[Planar], shares: tuple[float, ...], rng: np.random.Generator, out: Planar) -> None:
         """Fill `out` with `parents` by their `shares`, and noise, the same in each layer, for what is left to 1."""
@@ -93,12 +106,14 @@ class Seeding:
         np.add(out, grain, out=out)
         np.clip(out, 0.0, 1.0, out=out)
 
-    def _image(self, rng: np.random.Generator, out: Planar) -> Seeded:
+    def _image(self, rng: np.random.Generator, out: Planar, wanted: Rgb | None) -> Seeded:
         rows, cols, layers = self._shape
-        index = int(rng.integers(len(self._pictures)))
+        index, row, col = self._place(rng)
+        if wanted is not None:
+            places = [(index, row, col), *(self._place(rng) for _ in range(CANDIDATES - 1))]
+            index, row, col = min(places, key=lambda place: _distance(self._colour_at(*place), wanted))
         picture, scale = self._pictures[index]
         height, width = picture.shape[1] - rows, picture.shape[2] - cols
-        row, col = int(rng.integers(height + 1)), int(rng.integers(width + 1))
         wander = rng.integers(-self._wander, self._wander + 1, size=(layers - 1, 2)).tolist()
         for layer, (down, right) in enumerate([(0, 0), *wander]):
             top, left = min(max(row + down, 0), height), min(max(col + right, 0), width)
@@ -107,6 +122,20 @@ class Seeding:
         image_id, name = self._pictures_detail[index]
         detail: Detail = {"image_id": image_id, "name": name, "crop": [row, col, rows, cols], "scale": scale}
         return Seeded((Ancestry("image", index, 1.0),), index, detail)
+
+    def _place(self, rng: np.random.Generator) -> tuple[int, int, int]:
+        """A drawn picture, and the upper left corner of a drawn crop in it."""
+        rows, cols, _ = self._shape
+        index = int(rng.integers(len(self._pictures)))
+        _, height, width = self._pictures[index][0].shape
+        return index, int(rng.integers(height - rows + 1)), int(rng.integers(width - cols + 1))
+
+    def _colour_at(self, index: int, row: int, col: int) -> Rgb:
+        """Mean colour of a crop, exact: sums of whole numbers."""
+        rows, cols, _ = self._shape
+        crop = self._pictures[index][0][:, row : row + rows, col : col + cols]
+        red, green, blue = (crop.sum(axis=(1, 2), dtype=np.int64) / (255.0 * rows * cols)).tolist()
+        return red, green, blue
 
     def _factoid(self, rng: np.random.Generator, out: Planar) -> Seeded:
         rows, cols, layers = self._shape
@@ -133,10 +162,13 @@ class Seeding:
             self._colours[fact] = np.array(colours_of(self._facts[fact].text), np.float64).T
         return self._colours[fact]
 
-    def _random(self, rng: np.random.Generator, out: Planar) -> Seeded:
+    def _random(self, rng: np.random.Generator, out: Planar, wanted: Rgb | None) -> Seeded:
         rows, cols, layers = self._shape
         scale = 1 << int(rng.integers(max(1, (min(rows, cols) // 4).bit_length())))
         tint, *colour = rng.random(4).tolist()
+        if wanted is not None:
+            colours = [colour, *rng.random((CANDIDATES - 1, 3)).tolist()]
+            colour = min(colours, key=lambda drawn: _distance(drawn, wanted))
         tint *= MAX_TINT
         if scale == 1:
             rng.random(out=out, dtype=np.float32)
@@ -167,6 +199,11 @@ class Seeding:
             at, share = np.divmod(np.arange(length), scale)
             self._between[length, scale] = at, at + 1, (share / scale).astype(np.float32)
         return self._between[length, scale]
+
+
+def _distance(colour: Sequence[float], wanted: Rgb) -> float:
+    """Square of the Euclidean distance."""
+    return math.fsum((here - there) ** 2 for here, there in zip(colour, wanted, strict=True))
 
 
 def _ribbon(palette: npt.NDArray[np.float64], start: int, word_pixels: int, length: int) -> Field:

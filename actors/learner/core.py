@@ -3,7 +3,8 @@
 In: PoolStats, RetrievedSet, LearningBatch, FeedbackReceipt, RequestRefused, timers. Out: PoolStatsRequest until the
 pool holds `learner.min_pool` dreams; then, for each round, RetrievalQuery, BatchRequest, FeedbackBatch; at the end
 of each epoch EpochReport. One request is open at a time, and its answer is awaited across restarts. The query colour
-is the mean colour of the class with the highest loss in the round's minibatch.
+is that of a patch of the round's minibatch, drawn with a chance that grows with its loss; `learner.exploration` of the
+answer is not ranked at all, for ranked dreams return round after round, and few dreams teach little.
 
 It refuses an answer to anything but the open request, and goes on waiting for the right one. A refused request, an
 empty answer, a batch without a sound tensor or an answer that is lost (60 s) ends the round, and the next one
@@ -149,11 +150,12 @@ class LearnerCore:
         state.asked_at_ns = now_ns
         state.query_id = self._randomness.identify("query", state.queries)
         state.pending = {}
+        rng = self._randomness.at("wanted-colour", state.queries)
         query = RetrievalQuery(
             query_id=state.query_id,
             k=interface.k,
             mode=interface.retrieval_default,
-            query_signature=self._training.worst_colour(state.weights, self._minibatch()),
+            query_signature=self._training.wanted_colour(state.weights, self._minibatch(), rng),
             min_coherence=None,
             max_entropy=None,
             recency_decay=interface.recency_decay,
@@ -161,7 +163,7 @@ class LearnerCore:
             seed=int(self._randomness.at("query-seed", state.queries).integers(0, 2**63)),
             as_of_ns=now_ns,
             alpha=interface.alpha_cosine,
-            exploration=interface.exploration,
+            exploration=self._settings.learner.exploration,
         )
         outcome.sends.append(Send(query))
         outcome.timers.append(SetTimer("patience", PATIENCE_S))

@@ -37,7 +37,7 @@ CHUNK_ELEMENTS: Final = 2_000_000
 
 
 class Examples(NamedTuple):
-    """Features [n, inputs] and target distributions [n, classes]."""
+    """Features [n, inputs] and targets [n, classes]: a distribution over the classes times the example's weight."""
 
     inputs: Array
     targets: Array

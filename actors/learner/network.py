@@ -1,8 +1,8 @@
 """A small network with its own backward pass: inputs, one hidden layer of rectifiers, softmax over classes.
 
-In: a flat weight vector, examples [n, inputs] and target distributions [n, classes]. Out: losses, gradients,
-predictions. Everything runs in the type of the weights: float32 in the learner, float64 where a test compares with
-finite differences. It refuses nothing; callers look at whether a result is finite.
+In: a flat weight vector, examples [n, inputs] and targets [n, classes], distributions times weights. Out: losses,
+gradients, predictions. Everything runs in the type of the weights: float32 in the learner, float64 where a test
+compares with finite differences. It refuses nothing; callers look at whether a result is finite.
 """
 
 from dataclasses import dataclass
@@ -81,12 +81,16 @@ def forward(weights: Array, shape: NetworkShape, inputs: Array) -> tuple[Array, 
 
 
 def cross_entropies(logits: Array, targets: Array) -> npt.NDArray[np.float64]:
-    """Cross entropy of each target distribution along the last axis, in nats, in float64; shape of the other axes."""
+    """Cross entropy of each target along the last axis, in nats, in float64; shape of the other axes.
+
+    A target is a distribution times the weight of its example: what it sums to is what its loss counts.
+    """
     wide = logits.astype(np.float64)
     wide -= wide.max(axis=-1, keepdims=True)
     normaliser: npt.NDArray[np.float64] = np.log(np.exp(wide).sum(axis=-1))
     expected: npt.NDArray[np.float64] = (targets * wide).sum(axis=-1)
-    return normaliser - expected
+    losses: npt.NDArray[np.float64] = targets.sum(axis=-1, dtype=np.float64) * normaliser - expected
+    return losses
 
 
 def mean_loss(weights: Array, shape: NetworkShape, inputs: Array, targets: Array) -> float:
@@ -104,7 +108,8 @@ def example_gradients(weights: Array, shape: NetworkShape, inputs: Array, target
     """The gradient of the loss of every example alone, factored."""
     hidden, logits = forward(weights, shape, inputs)
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    delta2 = shifted / shifted.sum(axis=1, keepdims=True) - targets.astype(weights.dtype)
+    wanted = targets.astype(weights.dtype)
+    delta2 = shifted / shifted.sum(axis=1, keepdims=True) * wanted.sum(axis=1, keepdims=True) - wanted
     delta1 = (delta2 @ layers_of(weights, shape).w2.T) * (hidden > 0)
     return ExampleGradients(inputs, hidden, delta1, delta2)
 

@@ -106,6 +106,7 @@ def close_epoch(state: LearnerState, training: Training) -> EpochReport:
         tau=learner.tau,
         recent_days=learner.recent_days,
         arms=arms,
+        probe_loss_at_start=state.loss_at_start,
     )
     state.loss_at_start = arms[0].probe_loss
     state.tally = EpochTally()

@@ -1,9 +1,9 @@
 """The task with its network: minibatches, dreams as examples, and an arm in figures.
 
 In: the input set and settings once, then weights and draws. Out: what a round of the protocol needs, without any
-state of its own. A dream is labelled by its ancestry: the share of each known training picture goes to its class,
-and the mass that is left (facts, noise, unknown pictures) is spread evenly over the classes. It refuses what
-`patches` refuses.
+state of its own. A dream is labelled by its ancestry: a soft label, the share of each known training picture for its
+class. What is left (facts, noise, unknown pictures) has no label, and the dream weighs that much less: spread over the
+classes it would teach to be unsure. It refuses what `patches` refuses.
 """
 
 import math
@@ -34,6 +34,9 @@ from schemas.settings import EngineSettings
 LOSS_LIMIT: Final = 1e9
 """Reported for a loss that is not finite, nats."""
 
+LEAST_LOSS: Final = 1e-6
+"""Every patch can be drawn, nats."""
+
 ClassShares = tuple[tuple[int, float], ...]
 """(class, share) of the pictures that flowed into a dream."""
 
@@ -62,15 +65,16 @@ class Training:
         turns = generator.permuted(by_class, axis=1)[generator.permutation(self.task.classes)].T
         return turns.reshape(-1)[: self.settings.learner.batch_size]
 
-    def worst_colour(self, weights: Array, batch: npt.NDArray[np.intp]) -> Colour:
-        """Mean colour of the minibatch's patches of the class with the highest mean loss; the first of equals."""
+    def wanted_colour(self, weights: Array, batch: npt.NDArray[np.intp], generator: np.random.Generator) -> Colour:
+        """Mean colour of one of the minibatch's patches, drawn with a chance that grows with its loss.
+
+        Always asking for the worst would bring the same few dreams again and again.
+        """
         labelled = self.task.labelled
         logits = forward(weights, self.shape, labelled.features[batch])[1]
-        losses = cross_entropies(logits, labelled.targets[batch])
-        labels = labelled.labels[batch]
-        present = np.unique(labels)
-        worst = present[int(np.argmax([losses[labels == label].mean() for label in present]))]
-        red, green, blue = np.clip(labelled.colours[batch][labels == worst].mean(axis=0), 0.0, 1.0).tolist()
+        reached = np.cumsum(np.maximum(cross_entropies(logits, labelled.targets[batch]), LEAST_LOSS))
+        drawn = min(int(np.searchsorted(reached, generator.random() * reached[-1], side="right")), len(batch) - 1)
+        red, green, blue = np.clip(labelled.colours[batch[drawn]], 0.0, 1.0).tolist()
         return red, green, blue
 
     def class_shares(self, facts: DreamFacts) -> ClassShares:
@@ -83,10 +87,10 @@ class Training:
         return tuple(sorted(shares.items()))
 
     def target(self, shares: ClassShares) -> npt.NDArray[np.float32]:
-        """The target distribution f32 [classes] of a dream."""
+        """The target f32 [classes] of a dream: the share of each class in its ancestry, which sums to its weight."""
         known = math.fsum(share for _, share in shares)
         whole = max(1.0, known)
-        target = np.full(self.task.classes, max(0.0, 1.0 - known) / self.task.classes, dtype=np.float64)
+        target = np.zeros(self.task.classes, dtype=np.float64)
         for label, share in shares:
             target[label] += share / whole
         return target.astype(np.float32)

@@ -128,3 +128,27 @@ def test_a_blend_is_the_weighted_sum_of_its_parents_with_a_little_noise(world: I
     rest = out - (np.float32(0.6) * first + np.float32(0.35) * second)
     assert rest.min() >= -1e-6 and rest.max() <= 0.05 + 1e-6
     assert rest.std() > 0.005
+
+
+@pytest.mark.parametrize("source", ["image", "random"])
+def test_a_wanted_colour_brings_seeds_nearer_to_it(world: InputSet, source: str) -> None:
+    seeding, wanted = Seeding(world, *SHAPE), (0.7, 0.3, 0.2)
+
+    def distance(colour: tuple[float, float, float] | None) -> float:
+        out = np.empty((3, LAYERS, ROWS, COLS), np.float32)
+        found = []
+        for seed in range(200):
+            seeding.seed(source, np.random.default_rng(seed), out, colour)  # type: ignore[arg-type] # parametrized
+            found.append(np.linalg.norm(out.mean(axis=(1, 2, 3)) - wanted))
+        return float(np.mean(found))
+
+    assert distance(wanted) < 0.8 * distance(None)
+
+
+def test_pictures_far_from_the_wanted_colour_are_still_dreamt_of(world: InputSet) -> None:
+    seeding = Seeding(world, *SHAPE)
+    out = np.empty((3, LAYERS, ROWS, COLS), np.float32)
+
+    seen = {seeding.seed("image", np.random.default_rng(seed), out, (0.7, 0.3, 0.2)).image for seed in range(400)}
+
+    assert seen == {0, 1, 2, 3}

@@ -52,7 +52,7 @@ def test_query_carries_the_settings_and_the_reading_of_its_step(
     _, query = asked(begun)
 
     assert (query.k, query.mode, query.alpha, query.recency_decay) == (3, "cosine", 0.25, 0.5)
-    assert query.exploration == chosen.interface.exploration
+    assert query.exploration == chosen.learner.exploration
     assert query.as_of_ns == begun.now_ns
     assert query.allow_duplicates is False
     assert query.min_coherence is None

@@ -38,6 +38,27 @@ def test_gradient_is_that_of_finite_differences() -> None:
         assert gradient[index] == pytest.approx((above - below) / (2 * step), abs=1e-8), f"weight {index}"
 
 
+def test_a_target_that_sums_to_a_half_counts_half() -> None:
+    weights, inputs, targets = world()
+
+    whole = example_gradients(weights, SHAPE, inputs, targets)
+    half = example_gradients(weights, SHAPE, inputs, targets / 2)
+
+    np.testing.assert_allclose(mean_gradient(half, SHAPE), mean_gradient(whole, SHAPE) / 2, atol=1e-14)
+    assert mean_loss(weights, SHAPE, inputs, targets / 2) == pytest.approx(
+        mean_loss(weights, SHAPE, inputs, targets) / 2
+    )
+
+
+def test_a_target_of_nothing_moves_nothing() -> None:
+    weights, inputs, targets = world()
+
+    gradient = mean_gradient(example_gradients(weights, SHAPE, inputs, 0 * targets), SHAPE)
+
+    assert not gradient.any()
+    assert mean_loss(weights, SHAPE, inputs, 0 * targets) == 0.0
+
+
 def test_mean_gradient_is_the_mean_of_the_gradients_of_single_examples() -> None:
     weights, inputs, targets = world()
 

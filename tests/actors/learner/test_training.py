@@ -22,7 +22,7 @@ def test_dream_of_one_picture_has_the_label_of_that_picture(
     assert training.target(shares).tolist() == [0.0, 0.0, 1.0]
 
 
-def test_mass_that_no_known_picture_explains_is_spread_evenly(
+def test_a_dream_weighs_what_known_pictures_explain_of_it(
     training: Training, pictures: tuple[Picture, ...], make_dream: Callable[..., Any]
 ) -> None:
     mixed = make_dream(1, pictures[0]).facts.model_copy(
@@ -38,13 +38,13 @@ def test_mass_that_no_known_picture_explains_is_spread_evenly(
 
     target = training.target(training.class_shares(mixed))
 
-    assert target.tolist() == pytest.approx([0.2, 0.6, 0.2])
+    assert target.tolist() == pytest.approx([0.0, 0.4, 0.0])
 
 
-def test_dream_of_noise_belongs_to_every_class_alike(training: Training, make_dream: Callable[..., Any]) -> None:
+def test_dream_of_noise_has_no_label_and_no_weight(training: Training, make_dream: Callable[..., Any]) -> None:
     target = training.target(training.class_shares(make_dream(1, None).facts))
 
-    assert target.tolist() == pytest.approx([1 / 3] * 3)
+    assert target.tolist() == [0.0, 0.0, 0.0]
 
 
 def test_shares_of_one_picture_add_up_and_never_exceed_the_whole(
@@ -79,12 +79,15 @@ def test_no_class_leads_another_by_more_than_one_patch_in_a_minibatch(
         assert counts.max() - counts.min() <= 1
 
 
-def test_colour_that_is_asked_for_is_that_of_the_worst_class(training: Training) -> None:
+def test_colour_that_is_asked_for_is_that_of_a_patch_the_sooner_the_higher_its_loss(training: Training) -> None:
     confident_of_class_0 = np.zeros(training.shape.size, dtype=np.float32)
-    confident_of_class_0[-training.shape.classes :] = (9.0, 1.0, 0.0)
+    confident_of_class_0[-training.shape.classes :] = (9.0, 3.0, 0.0)
     everything = np.arange(len(training.task.labelled.labels))
+    colours = [tuple(colour) for colour in np.clip(training.task.labelled.colours, 0.0, 1.0).tolist()]
+    generator = np.random.default_rng(1)
 
-    colour = training.worst_colour(confident_of_class_0, everything)
+    drawn = [training.wanted_colour(confident_of_class_0, everything, generator) for _ in range(600)]
 
-    of_class_2 = training.task.labelled.colours[training.task.labelled.labels == 2].mean(axis=0)
-    assert colour == pytest.approx(tuple(of_class_2))
+    counts = np.bincount(training.task.labelled.labels[[colours.index(colour) for colour in drawn]], minlength=3)
+    assert counts[0] < 10
+    assert counts[1] / counts[2] == pytest.approx(6.0 / 9.0, abs=0.15)
