@@ -127,6 +127,8 @@ class Account:
     """Messages with a number that was used before, by `key_of`: what such a number names is uncertain."""
     others: int = 0
     """Timers, observations and process starts that were handled."""
+    observed: list[tuple[str, Place]] = field(default_factory=list)
+    """The first observations, by name."""
 
     def find(self, key: int) -> Said | None:
         """The message `key`, if the journal holds it."""

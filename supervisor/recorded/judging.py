@@ -3,7 +3,8 @@
 In: the ledger of a run, and who has which role. Out: findings, each at its place, and how often each sender, kind and
 receiver came together. The checks of one input: its sender has a seat; the sender's journal holds it, whole and
 addressed to this actor; the topology has the row; what a boxed receiver kept is what was said; it comes right after
-the one that it names as the one before it. What may have stood in a damaged stretch is called damaged, not unsaid.
+the one that it names as the one before it. A boxed actor observes nothing beside its messages. What may have stood in
+a damaged stretch is called damaged, not unsaid.
 
 A foreign message that the process refused unseen is no finding: nothing was drawn, nothing was said. Order is
 judged from one sound input of a sender to the next; where either journal has a gap in between, it is not.
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Literal, cast, get_args
 
+from bus.box.profiles import is_boxed
 from bus.topology import is_allowed
 from schemas.base import Record
 from schemas.roles import Role
@@ -122,6 +124,7 @@ def judge(ledger: Ledger, law: Law, actor: str, judgement: Judgement) -> None:
     for gap in account.gaps:
         judgement.add("damaged", actor, gap.place, gap.reason)
     _judge_outputs(account, law, actor, judgement)
+    _judge_observations(account, law, actor, judgement)
     order = _Order(account)
     for at in range(len(account.taken_keys)):
         _judge_input(_Input(ledger, law, actor, at, account.taken(at)), order, judgement)
@@ -138,6 +141,15 @@ def _judge_outputs(account: Account, law: Law, actor: str, judgement: Judgement)
     for key, place in account.renumbered:
         text = "its number is not higher than that of the message before it"
         judgement.add("renumbered", actor, place, text, name_of(actor, key))
+
+
+def _judge_observations(account: Account, law: Law, actor: str, judgement: Judgement) -> None:
+    """A boxed actor sees nothing of the world: what it takes for an observation came in beside the topology."""
+    role = law.roles.get(actor)
+    if role is None or not is_boxed(role):
+        return
+    for name, place in account.observed:
+        judgement.add("foreign", actor, place, f"an observation called {name[:80]!r}: a boxed actor observes nothing")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bus.core import Cursor, MessageRef
+from bus.core import Cursor, MessageRef, Observed
 from bus.errors import JournalError
 from bus.frame import Fault, Frame, FrameKind
 from bus.journal_check import SEQ_BITS, key_of
@@ -115,6 +115,8 @@ class _Reader:
         account, event = self.account, record.event
         if not isinstance(event, MessageRef):
             account.others += 1
+            if isinstance(event, Observed) and len(account.observed) < MOST_STRAYS:
+                account.observed.append((event.name, place))
             return
         if record.heard is not None:
             account.heard[len(account.taken_keys)] = (record.heard.kind, digest_of(record.heard))

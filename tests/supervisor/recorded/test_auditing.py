@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bus.core import Fired, MessageRef
+from bus.core import Fired, MessageRef, Observed
 from bus.frame import FrameKind
 from bus.journal import Journal
 from bus.step import Numbering, StepRecord, encode_step
@@ -76,6 +76,17 @@ def test_a_foreign_message_that_was_really_said_to_the_dreamer_is_found_on_both_
     assert places == {("foreign output", "pool-keeper", *said_at), ("foreign", "dreamer", *heard_at)}
     assert (report.verdict, report.exit_code) == ("unlawful", 1)
     assert (report.dreamers[0].received, report.dreamers[0].against_law) == (2, 1)
+
+
+def test_what_a_boxed_actor_takes_for_an_observation_is_a_finding_and_of_others_it_is_not(court: Court) -> None:
+    for writer in (court.dreamer, court.keeper):
+        court.put(writer, StepRecord(Observed("FeedbackBatch from learner", b"a body"), bytes(8), (), None))
+
+    report = court.audit()
+
+    (finding,) = report.findings
+    place = (finding.segment, finding.offset)
+    assert (finding.kind, finding.actor, place) == ("foreign", "dreamer", last_frame(court.dreamer))
 
 
 def test_a_sender_without_a_seat_is_a_finding(court: Court) -> None:
