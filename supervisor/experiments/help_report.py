@@ -103,7 +103,7 @@ class HelpReport:
             [
                 "# help: do dreams help the learner?",
                 "",
-                f"Ran in {RAN_IN}; {seeds_text(self.campaign.seeds, self.campaign.is_complete)}; {steps} gradient "
+                f"Ran on {RAN_IN}; {seeds_text(self.campaign.seeds, self.campaign.is_complete)}; {steps} gradient "
                 "steps an arm, from the same weights, on the same labelled minibatches.",
                 "",
                 f"Verdict on {PRIMARY}, retrieved against none: **{self.verdict}**.",

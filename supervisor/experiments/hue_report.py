@@ -108,7 +108,7 @@ class HueReport:
             [
                 "# planted-hue: does the hint reach the dreams?",
                 "",
-                f"Ran in {RAN_IN}; {seeds_text(self.campaign.seeds, self.campaign.is_complete)}. Utility of a dream: "
+                f"Ran on {RAN_IN}; {seeds_text(self.campaign.seeds, self.campaign.is_complete)}. Utility of a dream: "
                 "cosine of the angle between its hue and the hidden hue, without the noise of the feedback.",
                 "",
                 *table(("arm", "mean utility, last third", "95 % (t)", "bins dreamt"), rows),
