@@ -240,7 +240,7 @@ def test_verify_ends_with_1_for_what_cannot_be_read(
     no_file, _, complaint = answer(capsys, "verify", empty.run_id, "--home", str(home.root))
 
     assert (one_file, no_file) == (1, 1)
-    assert f"dreamer/{path.name} at 0: No such file" in text
+    assert f"dreamer/{path.name} at 0: a link, which is not followed" in text
     assert empty.run_id in complaint and "no journals" in complaint
 
 
