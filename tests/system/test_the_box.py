@@ -27,6 +27,9 @@ pytestmark = pytest.mark.system
 
 
 def begin(house, rung: str, *options: str) -> None:
+    offer = offer_of(rung)
+    if not offer.is_available:
+        pytest.skip(f"no {rung} here: {offer.why}")
     house.up(*FAST, f"--set=supervisor.strongest_box={rung}", *options)
     assert house.answer("status")["isolation"] == rung
 
@@ -74,8 +77,6 @@ def inet_sockets(pid: int) -> list[str]:
 
 @pytest.mark.parametrize("rung", [*KERNEL_RUNGS, "bwrap"])
 def test_a_dreamer_that_is_killed_again_and_again_hears_every_profile_once_and_in_order(house, rung: str) -> None:
-    if rung == "bwrap" and not has_bwrap():
-        pytest.skip("bwrap is not there, or may make no namespaces: apt install bubblewrap")
     begin(house, rung, SMALL_SEGMENTS)
 
     for count in (1, 3, 5):
@@ -106,10 +107,6 @@ def was_killed(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def has_bwrap() -> bool:
-    return offer_of("bwrap").is_available
 
 
 def test_where_nothing_can_be_opened_a_full_segment_is_followed_by_another_process_and_nothing_is_lost(house) -> None:
