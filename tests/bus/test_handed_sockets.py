@@ -4,6 +4,7 @@ import os
 import socket
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import zmq
 
+from bus.doorkeeper import Door
 from bus.endpoints import MAX_SOCKET_PATH_BYTES, inbox_path, is_served, outlet_path
 from bus.errors import EndpointError
 from bus.keys import SUPERVISOR, KeyBook, KeyRing
@@ -21,6 +23,8 @@ TENSOR = bytes(range(256)) * 1536  # 64x64x8x3 f32: 393,216 bytes
 BOXED, KEEPER, TEACHER = "dreamer", "pool-keeper", "bias-synthesizer"
 RECEIVERS = (KEEPER, SUPERVISOR)
 TURNS = 500
+DEATHS = 120
+LATE_S = 0.005
 
 
 @dataclass
@@ -175,6 +179,34 @@ def test_words_to_a_peer_that_does_not_call_are_dropped_and_counted(yard: Yard) 
 
     assert (is_sent, boxed.outlet.dropped, boxed.outlet.sent) == (False, 1, 0)
     boxed.end()
+
+
+@pytest.mark.parametrize("pause_ms", [2, 6])
+def test_a_receiver_stays_in_touch_however_often_the_one_it_calls_dies_in_the_handshake(
+    runtime: Path, seats: tuple[Seat, ...], pause_ms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge_late(door: Door, *question: object) -> str | None:
+        threading.Event().wait(LATE_S)  # as a doorkeeper does that the machine has no time for
+        return judge(door, *question)
+
+    judge = Door.judge
+    monkeypatch.setattr(Door, "judge", judge_late)
+    yard = Yard(runtime, KeyBook(), seats)
+    keeper, supervisor = yard.receiver(KEEPER), yard.receiver(SUPERVISOR)
+
+    for _ in range(DEATHS):
+        dying = yard.start()
+        keeper.wait(pause_ms)
+        dying.context.destroy(linger=0)
+    boxed = yard.start()
+    say(boxed.outlet, KEEPER, b"dream")
+    say(boxed.outlet, SUPERVISOR, b"ready")
+
+    assert (next_of(keeper).parts[1], next_of(supervisor).parts[1]) == (b"dream", b"ready")
+    boxed.end()
+    keeper.close()
+    supervisor.close()
+    yard.close()
 
 
 def test_the_socket_files_stay_when_their_process_ends(yard: Yard) -> None:
