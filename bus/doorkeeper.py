@@ -3,7 +3,7 @@
 In: ZeroMQ's question about each CURVE handshake (RFC 27), and the failed handshakes of its socket monitors. Out: yes,
 with the name of the instance as User-Id of all that it sends, or no; a refusal for the owner of the inbox. Refused and
 counted: keys of nobody, keys of instances that the topology keeps out, peers without keys or with the wrong key of
-the server. One thread, which ends with its context. A peer that speaks no ZMTP 3 is cut off by ZeroMQ itself, which
+the server; and of one who calls, whoever answers without the right secret. One thread, which ends with its context. A peer that speaks no ZMTP 3 is cut off by ZeroMQ itself, which
 tells nobody.
 """
 
@@ -131,7 +131,7 @@ def _fault(detail: int) -> str:
 
 
 class Doorkeeper:
-    """Judges the handshakes of all guarded inboxes of one context."""
+    """Judges the handshakes at all guarded sockets of one context."""
 
     def __init__(self, context: Context) -> None:
         # Sockets of a shadow are not closed by `destroy` of the context while the thread uses them; its address alone

@@ -1,8 +1,9 @@
 """The CURVE keys of one run: who holds which, derived from the topology, and how a process gets its own.
 
 In: the seats of a run. Out: a key ring for each instance, handed over through a pipe that can be read once. Keys are
-made at each `up` and live in memory alone: never in the environment, in a file or in a log. A key that nobody of the
-run may use is on no ring.
+made at each `up` and live in memory alone: never in the environment, in a file or in a log; a guest's, which cannot
+be handed over, is in its offer in the private runtime folder (`bus.seat_offer`). A key that nobody of the run may use
+is on no ring.
 """
 
 import errno
