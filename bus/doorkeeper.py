@@ -3,8 +3,8 @@
 In: ZeroMQ's question about each CURVE handshake (RFC 27), and the failed handshakes of its socket monitors. Out: yes,
 with the name of the instance as User-Id of all that it sends, or no; a refusal for the owner of the inbox. Refused and
 counted: keys of nobody, keys of instances that the topology keeps out, peers without keys or with the wrong key of
-the server; and of one who calls, whoever answers without the right secret. One thread, which ends with its context. A peer that speaks no ZMTP 3 is cut off by ZeroMQ itself, which
-tells nobody.
+the server; and of one who calls, whoever answers without the right secret. One thread, which ends with its context. A
+peer that speaks no ZMTP 3 is cut off by ZeroMQ itself, which tells nobody.
 """
 
 import errno
