@@ -1,12 +1,14 @@
 """What an actor is: a state machine over recorded inputs, and nothing else (design, section 2).
 
 In: one `Input`, being the start of the process, a message, a timer, or an observation of the world. Out: an
-`Outcome`: messages to send, timers to set, files to write, a refusal, log lines. The same object runs in a process
-(`bus.host`), in a replay (`bus.replay`) and in memory (`bus.memory`). A core reads no clock: every step is given one
-wall reading, which the journal records. It draws no number but from its `RandomSource`, keyed by purpose and counter.
+`Outcome`: messages to send, timers to set, files to write, things to ask of the world, a refusal, log lines. What the
+world answers is an observation again, so that a replay has the answers and needs no world. The same object runs in a
+process (`bus.host`), in a replay (`bus.replay`) and in memory (`bus.memory`). A core reads no clock: every step is
+given one wall reading, which the journal records. It draws no number but from its `RandomSource`, keyed by purpose
+and counter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -83,10 +85,21 @@ class SetTimer(NamedTuple):
 
 
 class WriteFile(NamedTuple):
-    """Replace the file at `path`, relative to home, by `content`: temp, fsync, rename."""
+    """Replace the file at `path`, relative to home, by `content`: temp, fsync, rename.
+
+    With an `offset`, replace what the file holds from that byte on: a line is appended once, however often it is done.
+    """
 
     path: str
     content: bytes
+    offset: int | None = None
+
+
+class Ask(NamedTuple):
+    """What the world is to do; begun once the step that asks is journalled, and never for a step that is repeated."""
+
+    name: str
+    data: bytes
 
 
 class Note(NamedTuple):
@@ -103,14 +116,17 @@ class Outcome:
     sends: list[Send] = field(default_factory=list)
     timers: list[SetTimer] = field(default_factory=list)
     effects: list[WriteFile] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    wants_successor: bool = False
+    """End this process in order, and have a fresh one go on."""
     refusal: str | None = None
     """Why the input was refused; the host counts it, writes it to the refusals file and shows it in `status`."""
 
     @property
     def has_consequences(self) -> bool:
         """Whether the host has anything to do beside sending."""
-        return bool(self.timers or self.effects or self.notes)
+        return bool(self.timers or self.effects or self.asks or self.notes or self.wants_successor)
 
 
 Scalar = float | int | str | None
@@ -155,6 +171,22 @@ class DurableState(Protocol):
         """Release the store; uncommitted work is dropped."""
 
 
+class World(Protocol):
+    """The part of the world that one process deals with. What it begins, it ends."""
+
+    def ask(self, ask: Ask) -> None:
+        """Begin it; never blocks, never raises: what cannot be done is an answer, too."""
+
+    def answers(self) -> list[Observed]:
+        """What has come since the last call, oldest first; each becomes a journalled step."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while answers wait."""
+
+    def close(self) -> None:
+        """End everything that was begun, before the process leaves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """A core with what belongs to it."""
@@ -165,3 +197,6 @@ class Actor:
     """For the pool-keeper alone: the store that is part of its state."""
     observations: tuple[Observed, ...] = ()
     """What the world looked like when the run began; handed in once, after the first `Started`."""
+    open_world: Callable[[], World] | None = None
+    """Opens what `Outcome.asks` go to. A process alone calls it, once, after its state is restored: a replay has no
+    world. What was asked of the world of an earlier process went with it; a core asks again when it is started."""

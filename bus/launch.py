@@ -48,6 +48,13 @@ class ActorStart:
         """The random source of this seat."""
         return RandomSource(self.manifest.seed, self.manifest.ordinal, self.seat.instance)
 
+    def run_file(self, name: str) -> bytes:
+        """The bytes of a file that was frozen with the run's manifest, to be handed in as `Observed`.
+
+        Empty where it is not there: a replay has the observation of its run, and no file.
+        """
+        return self.observation(f"runs/{self.manifest.run_id}/{name}") or b""
+
     def observation(self, relative: str) -> bytes | None:
         """The bytes of a file under home, or None when it is not there. Shells hand it in as `Observed`."""
         path = self.home / relative

@@ -1,9 +1,9 @@
 """The one loop of every actor process: receive, handle, journal, commit, send (design, sections 2 and 3).
 
-In: messages, timers, signals. Out: journal frames, then messages. Nothing leaves before its step is on disk, and
-nothing is handled that was not accepted in order. The loop knows no message by name. It does not die of bad input:
-what cannot be accepted is counted, a full disk makes it wait; an error inside a core is told to the supervisor and
-ends the process, which starts again from its journal.
+In: messages, timers, answers of the world, signals. Out: journal frames, then messages and asks. Nothing leaves before
+its step is on disk, and nothing is handled that was not accepted in order. The loop knows no message by name. It does
+not die of bad input: what cannot be accepted is counted, a full disk makes it wait; an error inside a core is told to
+the supervisor and ends the process, which starts again from its journal.
 """
 
 import gc
@@ -13,19 +13,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from bus.actor_log import NO_SPACE, ActorLog
+from bus.actor_log import ActorLog
 from bus.box.profiles import is_boxed
 from bus.core import Actor, Cursor, Fired, Input, MessageRef, Outcome, Started, StepPosition, StoreFullError
 from bus.cursor_file import CursorFile
 from bus.departure import Departure
+from bus.effects import write
 from bus.envelope import Place
-from bus.errors import JournalFullError
 from bus.execution import Execution, Step, name_of_input
-from bus.files import write_atomically
 from bus.frame import FrameKind
-from bus.intake import Intake
+from bus.intake import LAST_WORDS_S, Intake
 from bus.journal import Journal
 from bus.link import Inbox, Outlet
 from bus.readback import Accepted, Readback, RefusedBody
@@ -35,8 +34,10 @@ from bus.refusals import Refusals
 from bus.reporting import Reporter
 from bus.restoration import Restoration
 from bus.seating import Reception
+from bus.space import Space
 from bus.step import Numbering, SnapshotRecord, encode_snapshot, encode_step
 from bus.timers import Timers
+from bus.window import Window
 from schemas.manifest import Seat
 
 BATCH_MESSAGES: Final = 64
@@ -47,11 +48,8 @@ SNAPSHOT_WORK_S: Final = 0.15
 """Work since the last snapshot after which the next is due: what a restart may have to repeat."""
 SNAPSHOT_SHARE: Final = 20
 """A snapshot waits for this many times the work that the last one took."""
-DISK_RETRY_S: Final = 0.5
 COLLECT_AFTER: Final = 20_000
 """New objects after which the collector looks for cycles; what lives at the start is not looked at again."""
-
-T = TypeVar("T")
 
 
 @dataclass
@@ -73,10 +71,11 @@ class ActorLoop:
     """Whether this process may open files; if not, the end of a segment is its end."""
     is_stopping: bool = False
     wants_successor: bool = False
-    """The segment is full, and another process has to begin the next."""
+    """Another process has to go on: the core wants one, or the segment is full and this one cannot begin the next."""
     step: int = 0
     _batch: list[tuple[Step, int, int]] = field(default_factory=list)
     _timers: Timers = field(default_factory=Timers)
+    _window: Window = field(default_factory=Window)
     _work_s: float = 0.0
     _snapshot_s: float = 0.0
     _look_back_at: float = 0.0
@@ -93,7 +92,8 @@ class ActorLoop:
         self._departure = Departure(self.seat.instance, redelivery)
         self._reception = Reception(self.seat.role, self.home / "runs" / self.journal.folder.parent.name)
         self._cursor_file = CursorFile(self.journal.folder, reopens=self.can_open) if is_boxed(self.seat.role) else None
-        self._execution = self._with_space(lambda: self._new_execution(self._numbering))
+        self._space = Space(self.seat.instance, self.refusals, self.log, lambda: self.is_stopping, self._heartbeat)
+        self._execution = self._space.secure(lambda: self._new_execution(self._numbering))
 
     @property
     def actor(self) -> Actor:
@@ -110,12 +110,13 @@ class ActorLoop:
         self.step = history.last.step
         self._timers.clear()
         self._begin_segment()
+        descriptor = self._window.open(self.actor.open_world)
+        if descriptor is not None:
+            self.inbox.wake_on_world(descriptor)
         self._handle(Started(self.epoch))
         if history.is_empty:
             for observation in self.actor.observations:
-                refusal = self._handle(observation).refusal
-                if refusal is not None:
-                    self.refusals.add(self.seat.instance, observation.name, refusal)
+                self._handle_own(observation, observation.name)
         self._seat_guests()
         self._finish_batch()
         self._show_cursors()
@@ -140,10 +141,10 @@ class ActorLoop:
         """A fresh actor over the last commit, once there may be room again; when stopping, fail instead."""
         if self.is_stopping:
             raise error
-        self._wait_for_space(str(error))
+        self._space.wait(str(error))
         if self.actor.store is not None:
             self.actor.store.close()
-        self._execution = self._with_space(lambda: self._new_execution(self._numbering))
+        self._execution = self._space.secure(lambda: self._new_execution(self._numbering))
 
     def _restore(self, history: History) -> int:
         book = self._reception.book
@@ -160,7 +161,7 @@ class ActorLoop:
     def _finish_repeated(self, step: Step, position: StepPosition, cursors: Mapping[str, Cursor]) -> None:
         if self.actor.store is not None:
             self.actor.store.commit(position, cursors)
-        self._carry_out(step.outcome)
+        self._tell(step.outcome)
 
     def run(self) -> None:
         """Turn until told to stop, then leave everything in order."""
@@ -179,6 +180,7 @@ class ActorLoop:
         self._seat_guests()
         queued = self._take_messages() + self._take_backlog()
         self._fire_timers()
+        self._hear_the_world()
         self._is_rewound = False
         self._work_s += time.perf_counter() - began
         self._finish_batch()
@@ -206,6 +208,7 @@ class ActorLoop:
 
     def close(self, linger_ms: int) -> None:
         """Release everything, waiting at most `linger_ms` for the last messages to leave."""
+        self._window.close()
         self.journal.close()
         if self.actor.store is not None:
             self.actor.store.close()
@@ -287,9 +290,17 @@ class ActorLoop:
 
     def _fire_timers(self) -> None:
         for name in self._timers.take_due():
-            refusal = self._handle(Fired(name)).refusal
-            if refusal is not None:
-                self.refusals.add(self.seat.instance, f"timer {name}", refusal)
+            self._handle_own(Fired(name), f"timer {name}")
+
+    def _hear_the_world(self) -> None:
+        for observation in self._window.answers():
+            self._handle_own(observation, observation.name)
+
+    def _handle_own(self, event: Input, name: str) -> None:
+        """Handle what no other actor said; a refusal of it is this actor's own."""
+        refusal = self._handle(event).refusal
+        if refusal is not None:
+            self.refusals.add(self.seat.instance, name, refusal)
 
     def _finish_batch(self) -> None:
         """Journal, commit, then let everything of the batch out."""
@@ -302,7 +313,10 @@ class ActorLoop:
         for step, now_ns, offset in batch:
             if step.record.outgoing:
                 self._departure.send(self.outlet, step, now_ns, Place(self.epoch, self.journal.first_seq, offset))
-            self._carry_out(step.outcome)
+            self._tell(step.outcome)
+            self._window.ask(step.outcome.asks)
+            if step.outcome.wants_successor:
+                self.wants_successor = self.is_stopping = True
         if self._work_s >= max(SNAPSHOT_WORK_S, SNAPSHOT_SHARE * self._snapshot_s):
             self._snapshot()
         if self.journal.is_due(time.time_ns()):
@@ -314,18 +328,7 @@ class ActorLoop:
             self._cursor_file.write(self.intake.cursors)
 
     def _flush(self) -> None:
-        self._with_space(self.journal.flush)
-
-    def _with_space(self, write: Callable[[], T]) -> T:
-        """Do `write`, waiting for disk space as long as it takes; when stopping, fail instead of waiting."""
-        while True:
-            try:
-                return write()
-            except (JournalFullError, StoreFullError, OSError) as error:
-                is_full = not isinstance(error, OSError) or error.errno in NO_SPACE
-                if self.is_stopping or not is_full:
-                    raise
-                self._wait_for_space(str(error))
+        self._space.secure(self.journal.flush)
 
     def _commit(self) -> None:
         if self.actor.store is None:
@@ -342,17 +345,10 @@ class ActorLoop:
         self._rebuild(error)
         self._restore_with_space(read_history(self.journal.folder))
 
-    def _wait_for_space(self, reason: str) -> None:
-        """Say so, and let some time pass; inputs stay where they are."""
-        self.refusals.add(self.seat.instance, "disk", reason)
-        self.log.error(f"waiting for disk space: {reason}")
-        self._heartbeat()
-        time.sleep(DISK_RETRY_S)
-
-    def _carry_out(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: Outcome) -> None:
         self._timers.set(outcome.timers)
         for effect in outcome.effects:
-            self._with_space(partial(write_atomically, self.home / effect.path, effect.content))
+            self._space.secure(partial(write, self.home, effect))
         for note in outcome.notes:
             self.log.write(note.level, note.text)
 
@@ -374,7 +370,7 @@ class ActorLoop:
             self.wants_successor = self.is_stopping = True
 
     def _begin_segment(self) -> None:
-        self._with_space(lambda: self.journal.begin_segment(self._numbering.last_seq + 1, time.time_ns()))
+        self._space.secure(lambda: self.journal.begin_segment(self._numbering.last_seq + 1, time.time_ns()))
         self._snapshot()
 
     def _end_segment(self) -> None:
@@ -386,12 +382,14 @@ class ActorLoop:
     def _drain(self) -> None:
         """Take in what the senders have journalled so far, and what that leads to."""
         self._timers.clear()
-        while self._take_messages():
+        until_s = time.monotonic() + LAST_WORDS_S
+        while time.monotonic() < until_s and self._take_messages():
             self._finish_batch()
-        self.intake.look_back_everywhere()
-        while self.intake.has_backlog:
-            self._take_backlog()
-            self._finish_batch()
+        for _ in range(2):  # a journal that was being read may have grown since
+            self.intake.look_back_everywhere()
+            while self.intake.has_last_words(until_s):
+                self._take_backlog()
+                self._finish_batch()
 
     def _heartbeat(self, queue: int = 0) -> None:
         waiting = max(queue, 1) if queue >= BATCH_MESSAGES or self.intake.has_backlog else 0

@@ -1,7 +1,8 @@
 """A bus inside one process, in virtual time: the same cores, encoded messages, no sockets and no disk. For tests and
 for trying an actor out.
 
-In: actors with their seats. Out: what they said, in order, and where their timers led. Everything is
+In: actors with their seats, scripts of what the world answers. Out: what they said, in order, and where their timers
+led. Everything is
 deterministic: events are ordered by virtual time, then by the order in which they were caused. Every message is
 encoded, checked against the topology and decoded again, as on the real bus.
 """
@@ -9,11 +10,13 @@ encoded, checked against the topology and decoded again, as on the real bus.
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from bus.codec import Decoder
 from bus.core import Actor, Fired, Input, MessageRef, Received, Started, StepPosition
 from bus.errors import BusError
 from bus.execution import Execution
+from bus.scripted import Script
 from bus.step import Numbering, Outgoing
 from bus.topology import accepted_by
 from schemas.base import Message
@@ -44,8 +47,16 @@ class _Event:
 class MemoryBus:
     """Runs actors against each other until virtual time is over."""
 
-    def __init__(self, actors: Mapping[Seat, Actor], start_ns: int = START_NS) -> None:
+    def __init__(
+        self,
+        actors: Mapping[Seat, Actor],
+        start_ns: int = START_NS,
+        scripts: Mapping[str, Script] = MappingProxyType({}),
+    ) -> None:
+        """`scripts`: by instance, what the world answers to its asks."""
         self.now_ns = start_ns
+        self._scripts = scripts
+        self._epochs = dict.fromkeys((seat.instance for seat in actors), 1)
         self.said: list[Said] = []
         self.refusals: list[tuple[str, str]] = []
         self.files: dict[str, bytes] = {}
@@ -106,7 +117,14 @@ class MemoryBus:
             at_ns = self.now_ns + int(timer.delay_s * 1e9)
             self._timers[instance, timer.name] = self._push(at_ns, instance, Fired(timer.name))
         for effect in step.outcome.effects:
-            self.files[effect.path] = effect.content
+            kept = b"" if effect.offset is None else self.files.get(effect.path, b"")[: effect.offset]
+            self.files[effect.path] = kept + effect.content
+        for ask in step.outcome.asks:
+            for later in self._scripts[instance](ask):
+                self._push(self.now_ns + int(later.delay_s * 1e9), instance, later.answer)
+        if step.outcome.wants_successor:
+            self._epochs[instance] += 1
+            self._push(self.now_ns, instance, Started(self._epochs[instance]))
         for out in step.record.outgoing:
             self._deliver(instance, out)
 

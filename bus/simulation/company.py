@@ -10,6 +10,7 @@ from random import Random
 from typing import NamedTuple, Protocol
 
 from bus.core import Actor, Cursor, MessageRef
+from bus.scripted import Script
 from schemas.base import Message
 from schemas.manifest import Seat
 
@@ -59,6 +60,8 @@ class Part(NamedTuple):
 
     seat: Seat
     build: Callable[[Surroundings], Actor]
+    script: Script | None = None
+    """What the world answers to its asks; None for an actor without a world."""
 
 
 @dataclass(frozen=True)

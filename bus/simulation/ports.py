@@ -6,6 +6,7 @@ In: nothing. Out: the ports of `bus.simulation.process`; each touch of them is a
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from bus.core import Ask
 from bus.execution import Step
 from bus.link import RawMessage
 from bus.simulation.faults import Crash, PowerCut
@@ -52,6 +53,9 @@ class Ports(Protocol):
 
     def set_timer(self, name: str, delay_s: float) -> None:
         """Have `name` fire."""
+
+    def ask(self, ask: Ask) -> None:
+        """Ask the world, whose answers come to this process alone."""
 
     def complain(self, instance: str, text: str) -> None:
         """An error of the log."""

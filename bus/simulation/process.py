@@ -11,12 +11,12 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-from bus.core import Actor, Cursor, Fired, Input, MessageRef, Started, StepPosition, StoreFullError
+from bus.core import Actor, Cursor, Input, MessageRef, Started, StepPosition, StoreFullError
 from bus.envelope import Place, encode_envelope, envelope_of
 from bus.execution import Execution, Step
 from bus.frame import FrameKind, frame_buffers
 from bus.link import RawMessage
-from bus.loop import BATCH_MESSAGES, DISK_RETRY_S
+from bus.loop import BATCH_MESSAGES
 from bus.payloads import travelling
 from bus.readback import Accepted, Readback, RefusedBody
 from bus.restoration import Restoration
@@ -34,6 +34,7 @@ from bus.simulation.reading import (
     MemoryRedelivery,
     ToldLog,
 )
+from bus.space import DISK_RETRY_S
 from bus.step import Numbering, SnapshotRecord, encode_snapshot, encode_step
 from schemas.manifest import Seat
 
@@ -85,8 +86,8 @@ class Process:
     setting: Setting
     rules: "Rules"
     inbox: deque[RawMessage] = field(default_factory=deque)
-    due: list[str] = field(default_factory=list)
-    """Timers that have run out."""
+    due: list[Input] = field(default_factory=list)
+    """Timers that have run out, and answers of the world."""
     timers: dict[str, int] = field(default_factory=dict)
     """Number of the event that each pending timer waits for."""
     working: Waits | None = None
@@ -156,9 +157,7 @@ class Process:
         if intake.has_backlog:
             yield from self._take(intake.backlog(BATCH_MESSAGES))
         while self.due:
-            event = Fired(self.due.pop(0))
-            if not self._try_to_handle(event):
-                yield from self._handle_after_all(event)
+            yield from self._handle(self.due.pop(0))
         self.is_rewound = False
         if self._pending:
             yield from self._finish_batch()
@@ -177,8 +176,7 @@ class Process:
 
     def end(self) -> None:
         """The process is gone; what its store had not committed goes with it."""
-        if self.working is not None:
-            self.working = None
+        self.working = None
         store = self.execution.actor.store
         if store is not None:
             store.close()
@@ -212,7 +210,7 @@ class Process:
 
     def _finish_repeated(self, step: Step, at: StepPosition, readback: Readback) -> None:
         self._commit_store(at, readback.cursors)
-        self._carry_out(step)
+        self._tell(step)
 
     def _take(self, items: list[Accepted]) -> Waits:
         for item in items:
@@ -275,7 +273,9 @@ class Process:
         for step, now_ns, offset in batch:
             if step.record.outgoing:
                 self._send(step, now_ns, offset)
-            self._carry_out(step)
+            self._tell(step)
+            for ask in step.outcome.asks:
+                self.ports.ask(ask)
         if self._since_snapshot >= self.setting.snapshot_steps:
             yield from self._snapshot()
         if self.journal.size() >= self.setting.segment_bytes:
@@ -351,7 +351,7 @@ class Process:
             envelope = envelope_of(step.record.event, out, self.seat.instance, place, now_ns)
             self.ports.send(out, [encode_envelope(envelope), out.body, *travelling(out.payloads)])
 
-    def _carry_out(self, step: Step) -> None:
+    def _tell(self, step: Step) -> None:
         for timer in step.outcome.timers:
             self.ports.set_timer(timer.name, timer.delay_s)
 

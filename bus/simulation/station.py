@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from bus.core import Actor
+from bus.core import Actor, Ask, Observed
 from bus.link import RawMessage
 from bus.simulation.company import Part, Surroundings
 from bus.simulation.faults import NEVER, SECOND_NS, Break, Faults
 from bus.simulation.ports import Crashed, Setting
 from bus.simulation.process import Process
 from bus.step import Outgoing
+from bus.window import NoWorldError
 
 
 class Surface(Protocol):
@@ -32,6 +33,9 @@ class Surface(Protocol):
 
     def fire(self, process: Process, name: str) -> None:
         """A timer has run out."""
+
+    def answer(self, process: Process, observation: Observed) -> None:
+        """The world has answered."""
 
     def transmit(self, station: "Station", out: Outgoing, parts: RawMessage) -> None:
         """Carry a message."""
@@ -107,6 +111,13 @@ class Station:
         process = self.process
         if process is not None:
             process.timers[name] = self.world.after(int(delay_s * SECOND_NS), self.world.fire, process, name)
+
+    def ask(self, ask: Ask) -> None:
+        """Ask the world, whose answers come to this process alone; raises NoWorldError when there is none."""
+        if self.part.script is None:
+            raise NoWorldError(f"{self.instance} asked for {ask.name!r}, and its part has no script")
+        for later in self.part.script(ask):
+            self.world.after(int(later.delay_s * SECOND_NS), self.world.answer, self.process, later.answer)
 
     def complain(self, instance: str, text: str) -> None:
         """An error of the log."""

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, Final
 
 from bus.box.profiles import is_boxed
-from bus.core import MessageRef
+from bus.core import Fired, Input, MessageRef, Observed
 from bus.journal import GROUP_SYNC_S
 from bus.link import RawMessage
 from bus.memory import START_NS
@@ -152,11 +152,20 @@ class World:
         if station.process is not process or process.timers.get(name) != self._current or self._is_ending:
             return
         del process.timers[name]
-        process.due.append(name)
-        if process.is_free:
-            self._work(station, process, process.turn())
+        self._meet(station, process, Fired(name))
+
+    def answer(self, process: Process, observation: Observed) -> None:
+        """The world has answered, unless the process that asked is gone."""
+        station = self.stations[process.seat.instance]
+        if station.process is process:
+            self._meet(station, process, observation)
 
     # -- events --
+
+    def _meet(self, station: Station, process: Process, event: Input) -> None:
+        process.due.append(event)
+        if process.is_free:
+            self._work(station, process, process.turn())
 
     def _deliver(self, station: Station, parts: RawMessage) -> None:
         process = station.process

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bus import loop as loop_module
+from bus import effects
 from bus.core import (
     Actor,
     Cursor,
@@ -83,7 +83,7 @@ class Bookkeeper:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop_module, "DISK_RETRY_S", 0.0)
+    monkeypatch.setattr("bus.space.DISK_RETRY_S", 0.0)
 
 
 @pytest.mark.parametrize("fails_at", [1, 7, 40])
@@ -130,14 +130,14 @@ class Scribe:
 
 def test_a_file_that_finds_no_room_is_written_later(stage, monkeypatch: pytest.MonkeyPatch) -> None:
     (stage.home / "data").mkdir()
-    real, refusals = loop_module.write_atomically, iter(range(3))
+    real, refusals = effects.write_atomically, iter(range(3))
 
     def write(path: Path, content: bytes) -> None:
         if next(refusals, None) is not None:
             raise OSError(errno.ENOSPC, "no space left on device")
         real(path, content)
 
-    monkeypatch.setattr(loop_module, "write_atomically", write)
+    monkeypatch.setattr(effects, "write_atomically", write)
 
     keeper = stage.enter("pool-keeper", lambda: Actor(Scribe(), RandomSource(1, 1, "pool-keeper")))
     stage.play(lambda: keeper.actor.core.written >= 5)

@@ -125,7 +125,7 @@ class Line:
 
 
 def real_diary(folder: Path, failures: int, monkeypatch: pytest.MonkeyPatch) -> Diary:
-    monkeypatch.setattr("bus.loop.DISK_RETRY_S", 0.0)
+    monkeypatch.setattr("bus.space.DISK_RETRY_S", 0.0)
     diary: Diary = []
     learner = Journal(folder / "run" / "learner", {}, 1, "power", SegmentLimits(1 << 20, 1 << 60))
     learner.begin_segment(1, 0)
