@@ -13,6 +13,7 @@ from schemas.control import Failed, Heartbeat, Ready, Stopped
 from schemas.dreams import DreamEntry
 from schemas.feedback import EpochReport, FeedbackBatch, FeedbackReceipt, FeedbackStored
 from schemas.pool import AdoptDream, PinDreams
+from schemas.regimes import CapBreached, EvaluateDomain, PackWritten, SafetyVerdict, TrialFinished, TrialStarted
 from schemas.retrieval import (
     BatchRequest,
     LearningBatch,
@@ -53,6 +54,13 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     Row("bias-synthesizer", BiasProfile, "pool-keeper"),
     Row("supervisor", AdoptDream, "pool-keeper"),
     Row("supervisor", PinDreams, "pool-keeper"),
+    Row("supervisor", EvaluateDomain, "regime-runner"),
+    Row("regime-runner", TrialStarted, "safety-watchdog"),
+    Row("regime-runner", TrialFinished, "safety-watchdog"),
+    Row("regime-runner", PackWritten, "safety-watchdog"),
+    Row("regime-runner", PackWritten, "pool-keeper"),
+    Row("safety-watchdog", SafetyVerdict, "regime-runner"),
+    Row("safety-watchdog", CapBreached, "regime-runner"),
     *(Row(role, message, "supervisor") for role in ACTOR_ROLES for message in CONTROL),
 )
 

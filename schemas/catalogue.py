@@ -10,6 +10,7 @@ from schemas.control import Failed, Heartbeat, Ready, Stopped
 from schemas.dreams import DreamEntry
 from schemas.feedback import EpochReport, FeedbackBatch, FeedbackReceipt, FeedbackStored
 from schemas.pool import AdoptDream, PinDreams
+from schemas.regimes import CapBreached, EvaluateDomain, PackWritten, SafetyVerdict, TrialFinished, TrialStarted
 from schemas.retrieval import (
     BatchRequest,
     LearningBatch,
@@ -24,14 +25,17 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     AdoptDream,
     BatchRequest,
     BiasProfile,
+    CapBreached,
     DreamEntry,
     EpochReport,
+    EvaluateDomain,
     Failed,
     FeedbackBatch,
     FeedbackReceipt,
     FeedbackStored,
     Heartbeat,
     LearningBatch,
+    PackWritten,
     PinDreams,
     PoolStats,
     PoolStatsRequest,
@@ -39,7 +43,10 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     RequestRefused,
     RetrievalQuery,
     RetrievedSet,
+    SafetyVerdict,
     Stopped,
+    TrialFinished,
+    TrialStarted,
 )
 
 ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")

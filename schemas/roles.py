@@ -2,7 +2,9 @@
 
 from typing import Final, Literal, get_args
 
-Role = Literal["dreamer", "pool-keeper", "learner", "bias-synthesizer", "supervisor"]
+Role = Literal[
+    "dreamer", "pool-keeper", "learner", "bias-synthesizer", "regime-runner", "safety-watchdog", "supervisor"
+]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 ACTOR_ROLES: Final[tuple[Role, ...]] = tuple(role for role in ROLES if role != "supervisor")

@@ -11,13 +11,24 @@ from typing import Final
 from schemas.manifest import Seat
 from schemas.roles import Role
 
-START_ORDER: Final[tuple[Role, ...]] = ("pool-keeper", "bias-synthesizer", "learner", "dreamer")
+LOOP: Final[tuple[Role, ...]] = ("pool-keeper", "bias-synthesizer", "learner", "dreamer")
+"""The loop of dreams: what a simulation and an experiment are about."""
+PAIR: Final[tuple[Role, ...]] = ("safety-watchdog", "regime-runner")
+"""Those who measure the machine; they need nobody else."""
+RENEWED: Final[tuple[Role, ...]] = ("regime-runner",)
+"""Those who may ask for a fresh process to go on in: winners are measured again in one."""
+START_ORDER: Final[tuple[Role, ...]] = (*LOOP, *PAIR)
 """Each role needs only what stands before it; stopping goes the other way."""
 
 
 def default_seats() -> tuple[Seat, ...]:
     """One instance of each actor role, named as its role, in start order."""
-    return tuple(Seat(instance=role, role=role) for role in START_ORDER)
+    return seats_of(START_ORDER)
+
+
+def seats_of(roles: Iterable[Role]) -> tuple[Seat, ...]:
+    """One instance of each of `roles`, named as its role."""
+    return tuple(Seat(instance=role, role=role) for role in roles)
 
 
 def start_order(seats: Iterable[Seat]) -> tuple[Seat, ...]:

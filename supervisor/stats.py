@@ -1,4 +1,5 @@
-"""What the actors say of themselves, put in sections for people: pool, learner, bias, dreamer.
+"""What the actors say of themselves, put in sections for people: pool, learner, bias, dreamer, and the pair
+that measures the machine.
 
 In: the figures of the last heartbeat of each role. Out: flat sections, and the nested document that `stats --json`
 prints. A figure that nobody has reported yet is 0 for a count and null for a mean.
@@ -21,12 +22,16 @@ SECTION_OF: Final[Mapping[Role, str]] = {
     "learner": "learner",
     "bias-synthesizer": "bias",
     "dreamer": "dreamer",
+    "safety-watchdog": "watchdog",
+    "regime-runner": "regimes",
 }
 ALWAYS: Final[Mapping[str, Mapping[str, Scalar]]] = {
     "pool": {"dreams_total": 0, "coherence_mean": None},
     "learner": {"epochs": 0},
     "bias": {"profiles": 0, "applied_by_dreamer": 0},
     "dreamer": {"episodes": 0},
+    "watchdog": {"trials_watched": 0},
+    "regimes": {"trials": 0},
 }
 """What every report holds, before anybody has said anything."""
 

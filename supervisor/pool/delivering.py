@@ -24,22 +24,21 @@ from schemas.inputs import InputSet
 from schemas.manifest import RunManifest
 from supervisor.advice import advise
 from supervisor.asking import ask_home
-from supervisor.bring_up import KEEPER, clear_runtime, close_interrupted, close_silent, was_stored
+from supervisor.bring_up import KEEPER, clear_runtime, finish_interrupted, was_stored
 from supervisor.configuration import Sources, load_configuration
 from supervisor.control import Request
-from supervisor.errors import ControlError, RecoveryError, UsageError
+from supervisor.errors import ControlError, RecoveryError
 from supervisor.home import Home, runtime_folder
 from supervisor.inputs import PreparedInputs, store_inputs
 from supervisor.left_out import LeftOut
 from supervisor.lock import Holder, find_holder, hold_home
 from supervisor.log_lines import utc_text
 from supervisor.manifest import Protection, make_manifest
-from supervisor.nursery import Nursery
-from supervisor.plan import default_seats
+from supervisor.plan import seats_of
 from supervisor.pool.orders import Staged, publish, stage, writing_orders
+from supervisor.quiet_session import QuietSession
 from supervisor.run_life import Limits, RunLife
-from supervisor.runs import RunFolder, list_runs, next_ordinal
-from supervisor.session import Session
+from supervisor.runs import RunFolder, next_ordinal
 
 LOOK_S: Final = 0.05
 UNPROTECTED: Final = Protection("none", "curve")
@@ -68,7 +67,7 @@ def deliver(home: Home, make: MakeOrders, reason: str, told: Told = lambda _coun
     holder = Holder(pid=os.getpid(), started_at=utc_text(time.time()), runtime=str(runtime))
     with hold_home(home, holder):
         try:
-            _finish_interrupted(home, runtime)
+            finish_interrupted(home, runtime)
             orders = _peeked(make())
             return None if orders is None else _by_one_started(home, runtime, orders, (reason, told))
         finally:
@@ -108,17 +107,6 @@ def _taken(home: Home, run: RunFolder) -> Cursor:
         return reader.cursor(run.run_id)
 
 
-def _finish_interrupted(home: Home, runtime: Path) -> None:
-    """Bring every interrupted run to its end, as `up` does."""
-    runs = [run for run in list_runs(home) if run.is_open and not close_silent(run)]
-    if not runs:
-        return
-    with _Conducting(home, runtime) as session:
-        for run in runs:
-            if not close_interrupted(session, run):
-                raise UsageError(f"stopped while run {run.run_id} was brought to its end; nothing else was done")
-
-
 def _by_one_started(home: Home, runtime: Path, orders: Iterable[Message], how: tuple[str, Told]) -> Delivered:
     reason, told = how
     manifest = _manifest(home)
@@ -132,7 +120,7 @@ def _by_one_started(home: Home, runtime: Path, orders: Iterable[Message], how: t
         if not run.manifest_file.exists():
             shutil.rmtree(run.journal, ignore_errors=True)
         raise
-    with _Conducting(home, runtime) as session:
+    with QuietSession(home, runtime) as session:
         life = RunLife(session, run, manifest, manifest.seats, Limits(caught_up=True))
         session.conduct(life)
     if not was_stored(life) or _taken(home, run) < staged.last:
@@ -148,7 +136,7 @@ def _manifest(home: Home) -> RunManifest:
     content = inputs.to_bytes()
     prepared = PreparedInputs(inputs, content, hashlib.sha256(content).hexdigest(), LeftOut(), ())
     store_inputs(prepared, home.inputs)
-    seats = tuple(seat for seat in default_seats() if seat.role == KEEPER)
+    seats = seats_of((KEEPER,))
     configuration = load_configuration(Sources(home))
     return make_manifest(configuration, prepared.sha256, seats, next_ordinal(home), datetime.now(UTC), UNPROTECTED)
 
@@ -158,18 +146,3 @@ def _peeked(orders: Iterable[Message]) -> Iterable[Message] | None:
     iterator = iter(orders)
     first = next(iterator, None)
     return None if first is None else chain((first,), iterator)
-
-
-class _Conducting:
-    """A session that says nothing on the terminal. Used as a context."""
-
-    def __init__(self, home: Home, runtime: Path) -> None:
-        self._nursery = Nursery()
-        self._session = Session(home, runtime, self._nursery, is_detached=True)
-
-    def __enter__(self) -> Session:
-        return self._session
-
-    def __exit__(self, *_: object) -> None:
-        self._session.close()
-        self._nursery.close()

@@ -1,10 +1,10 @@
-"""What the user wants of the pool-keeper, said in a journal of the supervisor's own.
+"""What the user wants of an actor, said in a journal of the supervisor's own.
 
-In: messages to the pool-keeper, the folder of a run. Out: one closed segment in `journal/RUN/supervisor/`, which the
-pool-keeper reads as it reads the journal of any sender: in order, exactly once, also after a kill, and in a replay. A
-segment is written in `staged/` beside it, brought to the disk, and then published by one rename: the pool-keeper is
-told of all of it or of nothing, and what was half written when its writer died is removed by the next. One writer at a
-time; each has a process number of its own.
+In: messages to one actor, the pool-keeper if no other is named, and the folder of a run. Out: one closed segment in
+`journal/RUN/supervisor/`, which that actor reads as it reads the journal of any sender: in order, exactly once, also
+after a kill, and in a replay. A segment is written in `staged/` beside it, brought to the disk, and then published by
+one rename: the actor is told of all of it or of nothing, and what was half written when its writer died is removed by
+the next. One writer at a time; each has a process number of its own, and speaks to one actor.
 """
 
 import fcntl
@@ -19,13 +19,13 @@ from typing import Final, NamedTuple
 from bus.codec import payloads_of
 from bus.core import Cursor, Observed
 from bus.files import sync_folder
-from bus.frame import FrameKind
+from bus.frame import Frame, FrameKind
 from bus.journal import Journal, SegmentLimits
 from bus.randomness import UNTOUCHED
 from bus.readback import SUPERVISOR
 from bus.recording import Recording
 from bus.segment import SegmentName, SegmentReader, list_segments
-from bus.step import Numbering, StepRecord, encode_step
+from bus.step import Numbering, StepRecord, decode_step, encode_step
 from bus.tally import count
 from schemas.base import Message
 from schemas.catalogue import schema_digest
@@ -65,29 +65,28 @@ def writing_orders(run: RunFolder) -> Iterator[None]:
         os.close(descriptor)
 
 
-def stage(run: RunFolder, manifest: RunManifest, orders: Iterable[Message], told: Callable[[int], None]) -> Staged:
+def stage(
+    run: RunFolder,
+    manifest: RunManifest,
+    orders: Iterable[Message],
+    told: Callable[[int], None],
+    receiver: str = KEEPER,
+) -> Staged:
     """Write `orders` into a segment that nobody reads yet; `told` hears of each. Only within `writing_orders`."""
     folder = run.journal / SUPERVISOR
-    before = _last_position(folder)
-    numbering = Numbering(before.epoch + 1)
-    numbering.predecessors = {KEEPER: before} if before.seq else {}
+    before = _last_position(folder, receiver)
+    segments = list_segments(folder)
+    numbering = Numbering(segments[-1][0].epoch + 1 if segments else 1)
+    numbering.predecessors = {receiver: before} if before.seq else {}
     steps = count(Recording(run.journal), SUPERVISOR).steps
-    head = {
-        "actor": SUPERVISOR,
-        "role": SUPERVISOR,
-        "run": run.run_id,
-        "predecessor": (before.epoch, steps),
-        "cut_bytes": 0,
-        "schema": schema_digest(),
-        "fingerprint": manifest.fingerprint.model_dump(),
-    }
+    head = _head(run, manifest, (numbering.epoch - 1, steps))
     journal = Journal(folder / STAGED, head, numbering.epoch, "power", NO_LIMITS)
     try:
         journal.begin_segment(1, time.time_ns())
         written = 0
         for order in orders:
             steps += 1
-            written += _add(journal, numbering, steps, order)
+            written += _add(journal, numbering, steps, (receiver, order))
             if written >= FLUSH_BYTES:
                 journal.flush()
                 written = 0
@@ -103,7 +102,7 @@ def stage(run: RunFolder, manifest: RunManifest, orders: Iterable[Message], told
 
 
 def publish(run: RunFolder, segment: str) -> None:
-    """Let the pool-keeper read a staged segment. Raises ControlError when there is none of that name."""
+    """Let the actor that it is for read a staged segment. Raises ControlError when there is none of that name."""
     folder = run.journal / SUPERVISOR
     if SegmentName.parse(Path(segment)) is None or not (folder / STAGED / segment).is_file():
         raise ControlError(f"run {run.run_id} has no staged segment {segment!r}")
@@ -111,26 +110,41 @@ def publish(run: RunFolder, segment: str) -> None:
     sync_folder(folder)
 
 
-def _add(journal: Journal, numbering: Numbering, step: int, order: Message) -> int:
-    outgoing = (numbering.outgoing(KEEPER, order),)
+def _head(run: RunFolder, manifest: RunManifest, predecessor: tuple[int, int]) -> dict[str, object]:
+    return {
+        "actor": SUPERVISOR,
+        "role": SUPERVISOR,
+        "run": run.run_id,
+        "predecessor": predecessor,
+        "cut_bytes": 0,
+        "schema": schema_digest(),
+        "fingerprint": manifest.fingerprint.model_dump(),
+    }
+
+
+def _add(journal: Journal, numbering: Numbering, step: int, told: tuple[str, Message]) -> int:
+    receiver, order = told
+    outgoing = (numbering.outgoing(receiver, order),)
     body, payloads = encode_step(StepRecord(Observed(ORDER, order.kind.encode()), UNTOUCHED, outgoing, None))
     journal.add(FrameKind.STEP, step, time.time_ns(), body, payloads)
     return len(body) + sum(map(len, payloads_of(order)))
 
 
-def _last_position(folder: Path) -> Cursor:
-    """The last message of this journal; every step of it says one, so that the steps of a segment count them."""
-    segments = list_segments(folder)
-    if not segments:
-        return Cursor(0, 0)
-    name, path = segments[-1]
-    reader = SegmentReader(path)
-    try:
-        _, steps_before = reader.head["predecessor"]
-    finally:
-        reader.close()
-    steps = count(Recording(folder.parent), SUPERVISOR).steps
-    return Cursor(name.epoch, steps - steps_before)
+def _last_position(folder: Path, receiver: str) -> Cursor:
+    """The last message to `receiver` in this journal; every step says one, and those of a segment go to one actor."""
+    end = count(Recording(folder.parent), SUPERVISOR).steps
+    for name, path in reversed(list_segments(folder)):
+        reader = SegmentReader(path)
+        try:
+            _, before = reader.head["predecessor"]
+            frames = reader.frames(reader.first_frame, reader.size())
+            first = next((frame for frame in frames if isinstance(frame, Frame)), None)
+        finally:
+            reader.close()
+        if first is not None and first.kind is FrameKind.STEP and decode_step(first).outgoing[0].receiver == receiver:
+            return Cursor(name.epoch, end - before)
+        end = before
+    return Cursor(0, 0)
 
 
 def _discard(folder: Path) -> None:

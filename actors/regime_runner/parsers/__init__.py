@@ -1,0 +1,1 @@
+"""Readers of what measuring programs print: one file for each format."""

@@ -1,0 +1,1 @@
+"""Child programs that measure one thing each, raw sample by raw sample, and print one JSON object."""

@@ -1,0 +1,1 @@
+"""What `supervisor regimes` shows: rows, plans, packs, baselines, caps, reports."""

@@ -1,0 +1,197 @@
+"""An order to the regime-runner brought to its end: by the running loop, or by a company brought up for it alone.
+
+In: where the settings come from, the order. Out: `Conducted`; meanwhile `Progress`, read from the report that the
+runner writes after each trial. Where a loop runs, its supervisor publishes the order to the runner that sits there.
+Where none runs, interrupted runs are brought to their end first; then a run of the safety-watchdog and the
+regime-runner alone carries the order out. Such a run is recorded, replayed and audited like any other. An interrupt
+stops that run in order, and what was measured by then is kept; a running loop goes on with the order.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from schemas.ids import RunId
+from schemas.inputs import InputSet
+from schemas.manifest import RunManifest
+from schemas.regimes import EvaluateDomain
+from schemas.roles import Role
+from supervisor.asking import ask_home
+from supervisor.bring_up import clear_runtime, finish_interrupted
+from supervisor.configuration import Sources, load_configuration
+from supervisor.control import Request
+from supervisor.errors import ControlError
+from supervisor.home import Home, runtime_folder
+from supervisor.inputs import PreparedInputs, store_inputs
+from supervisor.left_out import LeftOut
+from supervisor.lock import Holder, find_holder, hold_home
+from supervisor.log_lines import utc_text
+from supervisor.manifest import Protection, make_manifest
+from supervisor.plan import PAIR, seats_of
+from supervisor.pool.orders import publish, stage, writing_orders
+from supervisor.quiet_session import QuietSession
+from supervisor.run_files import freeze_settings
+from supervisor.run_life import Limits, RunLife
+from supervisor.runs import RunFolder, next_ordinal
+
+RUNNER: Final[Role] = "regime-runner"
+REPORTS: Final = "artifacts/evaluations"
+LOOK_S: Final = 0.2
+UNPROTECTED: Final = Protection("none", "curve")
+"""A run of the pair alone has nobody to box."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an evaluation has come."""
+
+    trial: int
+    trials: int
+    """Most that there will be, retries and repeats left out."""
+    seconds_left: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Conducted:
+    """An order that is over, or that nobody waits for any more."""
+
+    run_id: str
+    """Of the evaluation, in the form of the seed; empty where it was refused before it had one."""
+    pack_paths: tuple[str, ...]
+    """Relative to home."""
+    refusals: tuple[str, ...]
+    """Why something was not measured, or not taken."""
+    is_complete: bool
+    """Whether the order was carried out whole."""
+    noisy: int = 0
+    retried: int = 0
+    elapsed_s: float = 0.0
+
+
+Told = Callable[[Progress], None]
+
+
+def conduct(sources: Sources, order: EvaluateDomain, told: Told) -> Conducted:
+    """Have `order` carried out; `told` hears of each change. Raises OneirosError when nobody can carry it out."""
+    home = sources.home
+    home.create()
+    look = _Look(home, order, told)
+    if find_holder(home) is not None:
+        return _by_the_running(home, order, look)
+    runtime = runtime_folder(home.root)
+    holder = Holder(pid=os.getpid(), started_at=utc_text(time.time()), runtime=str(runtime))
+    with hold_home(home, holder):
+        try:
+            return _by_a_company(sources, runtime, order, look)
+        finally:
+            clear_runtime(runtime)
+
+
+@dataclass
+class _Look:
+    """Looks at the report of one order."""
+
+    home: Home
+    order: EvaluateDomain
+    told: Told
+    _seen: Progress | None = None
+
+    def report(self) -> dict[str, Any] | None:
+        """The report; None while there is none."""
+        try:
+            found: dict[str, Any] = json.loads((self.home.root / REPORTS / f"{self.order.order_id}.json").read_bytes())
+            return found
+        except (OSError, ValueError):
+            return None
+
+    def is_over(self) -> bool:
+        """Whether the order has ended; tells of progress by the way."""
+        report = self.report()
+        if report is None:
+            return False
+        text = f"{report['phase']} {report['candidate'] or ''}".strip()
+        progress = Progress(report["trial"], report["trials"], report["seconds_left"], text)
+        if progress != self._seen:
+            self._seen = progress
+            self.told(progress)
+        return bool(report["standing"] != "running")
+
+    def conducted(self, *notes: str) -> Conducted:
+        """What became of the order."""
+        report = self.report()
+        if report is None:
+            return Conducted("", (), notes or ("the regime-runner never took the order",), is_complete=False)
+        return Conducted(
+            run_id=report["run_id"],
+            pack_paths=tuple(report["packs"]),
+            refusals=(*report["refusals"], *notes),
+            is_complete=report["standing"] == "done",
+            noisy=report["noisy"],
+            retried=report["retried"],
+            elapsed_s=report["elapsed_s"],
+        )
+
+
+def _by_the_running(home: Home, order: EvaluateDomain, look: _Look) -> Conducted:
+    status = ask_home(home, Request(verb="status")).status
+    if status is None:
+        raise ControlError("the supervisor's answer does not say which run it lives")
+    runners = [actor.name for actor in status.actors if actor.role == RUNNER]
+    if not runners:
+        raise ControlError("no regime-runner sits in the run; stop it and say the command again")
+    run = RunFolder(home, RunId(status.run_id))
+    with writing_orders(run):
+        staged = stage(run, run.read_manifest(), [order], lambda _count: None, runners[0])
+        ask_home(home, Request(verb="publish", segment=staged.segment))
+    try:
+        while not look.is_over():
+            if find_holder(home) is None:
+                return look.conducted("the loop was stopped before the order was carried out")
+            time.sleep(LOOK_S)
+    except KeyboardInterrupt:
+        return look.conducted("interrupted here; the running loop goes on with the order")
+    return look.conducted()
+
+
+def _by_a_company(sources: Sources, runtime: Path, order: EvaluateDomain, look: _Look) -> Conducted:
+    home = sources.home
+    finish_interrupted(home, runtime)
+    manifest = _manifest(sources)
+    run = RunFolder(home, RunId(manifest.run_id))
+    try:
+        with writing_orders(run):
+            staged = stage(run, manifest, [order], lambda _count: None, RUNNER)
+            run.write_manifest(manifest)
+            freeze_settings(run, sources)
+            publish(run, staged.segment)
+    except BaseException:
+        if not run.manifest_file.exists():
+            shutil.rmtree(run.journal, ignore_errors=True)
+        raise
+    with QuietSession(home, runtime) as session:
+        life = RunLife(session, run, manifest, manifest.seats, Limits(is_over=look.is_over))
+        session.conduct(life)
+    run.close(life.figures("regimes"))
+    reasons = [f"{name} cannot start: {why}" for name, why in life.supervision.cannot_start.items()]
+    if life.supervision.stop_reason == "interrupted":
+        reasons.append("interrupted; what was measured is kept")
+    reasons += [f"{name} was given up" for name in life.supervision.failed if name not in life.supervision.cannot_start]
+    return look.conducted(*reasons)
+
+
+def _manifest(sources: Sources) -> RunManifest:
+    """The manifest of a run that has neither pictures nor facts, and the pair alone."""
+    inputs = InputSet(pictures=(), factoids=())
+    content = inputs.to_bytes()
+    prepared = PreparedInputs(inputs, content, hashlib.sha256(content).hexdigest(), LeftOut(), ())
+    store_inputs(prepared, sources.home.inputs)
+    configuration, ordinal = load_configuration(sources), next_ordinal(sources.home)
+    return make_manifest(configuration, prepared.sha256, seats_of(PAIR), ordinal, datetime.now(UTC), UNPROTECTED)
