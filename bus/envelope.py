@@ -11,14 +11,18 @@ import msgpack
 
 from bus.core import Cursor, MessageRef
 from bus.errors import DecodeError
-from bus.step import Outgoing, RecordedInput
+from bus.step import MAX_EPOCH, MAX_SEQ, Outgoing, RecordedInput
 
 MAX_ENVELOPE_BYTES: Final = 512
 FIELD_TYPES: Final = (str, int, str, int, int, int, int, int, str, int, int, int, int)
-
-NUMBERS: Final = tuple(at for at, kind in enumerate(FIELD_TYPES) if kind is int)
 MAX_NUMBER: Final = 2**63 - 1
 """What a store and a file offset can hold."""
+LARGEST: Final = {
+    **{at: MAX_NUMBER for at, kind in enumerate(FIELD_TYPES) if kind is int},
+    **dict.fromkeys((3, 5, 9), MAX_EPOCH),
+    **dict.fromkeys((4, 6, 10), MAX_SEQ),
+}
+"""By place in the array. What is taken is journalled, so a larger epoch or seq than a journal holds is refused here."""
 NO_CAUSE: Final = MessageRef("", 0, 0)
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
@@ -92,7 +96,7 @@ def decode_envelope(data: bytes | memoryview) -> Envelope:
     if type(fields) is not tuple or tuple(map(type, fields)) != FIELD_TYPES:
         raise DecodeError("envelope", "not the thirteen fields of an envelope")
     envelope = Envelope._make(fields)
-    for at in NUMBERS:
-        if not 0 <= fields[at] <= MAX_NUMBER:
-            raise DecodeError("envelope", f"number {fields[at]} is not in [0, {MAX_NUMBER}]")
+    for at, largest in LARGEST.items():
+        if not 0 <= fields[at] <= largest:
+            raise DecodeError("envelope", f"{Envelope._fields[at]} {fields[at]} is not in [0, {largest}]")
     return envelope

@@ -9,6 +9,7 @@ said. A boxed receiver reads no journal: what it misses is sent again (`bus.rede
 it.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,8 @@ from bus.stream import Damage, Found, Journalled, Pause
 from schemas.guests import GuestBook
 from schemas.manifest import Seat
 
+LAST_WORDS_S: Final = 2.0
+"""What guests said and was not heard yet may take so long when an actor leaves; actors are heard to the end."""
 BEGINNING: Final = Cursor(0, 0)
 """Before the first message of a sender."""
 
@@ -40,7 +43,7 @@ class Intake:
     ) -> None:
         self._seat = seat
         self._run_folder = run_folder
-        self._payloads = PayloadStore(run_folder)
+        self._payloads = PayloadStore(run_folder, checks_named=False)
         self.cursors: dict[str, Cursor] = {}
         self.streams = {} if is_boxed(seat.role) else streams_to(seat, seats, run_folder, self._payloads)
         self.received = 0
@@ -48,6 +51,7 @@ class Intake:
         self.duplicates = 0
         self.damaged = 0
         self._admission = Admission(seat.role, seats)
+        self._guests: set[str] = set()
         self._heard: dict[str, Envelope] = {}
         self._backlogs: dict[str, Iterator[Found]] = {}
         self._refusals = refusals
@@ -63,6 +67,7 @@ class Intake:
     def seat_guests(self, book: GuestBook) -> None:
         """Admit the guests in `book`, and read their journals."""
         self._admission.seat_guests(book)
+        self._guests = {guest.instance for guest in book.guests}
         if not is_boxed(self._seat.role):
             found = streams_to(self._seat, seats_of(book), self._run_folder, self._payloads)
             self.streams = {**found, **self.streams}
@@ -99,7 +104,7 @@ class Intake:
         except (DecodeError, MissingInputError) as error:
             if envelope is not None and holder is not None and not self.streams:
                 return self._pass_over(envelope, error.reason)
-            self._not_accepted(envelope, error)
+            self._not_accepted(envelope, error, holder)
             return None
         self.received += 1
         self.cursors[envelope.sender] = envelope.position
@@ -119,11 +124,13 @@ class Intake:
         place = Place(envelope.epoch, envelope.segment_seq, envelope.offset)
         return self._payloads.at(envelope.sender, place, envelope.seq)
 
-    def _not_accepted(self, envelope: Envelope | None, error: DecodeError | MissingInputError) -> None:
+    def _not_accepted(
+        self, envelope: Envelope | None, error: DecodeError | MissingInputError, holder: str | None
+    ) -> None:
         """Count a refusal; either way only the sender's journal can tell what was really said."""
         if isinstance(error, DecodeError):
             kind = error.kind if envelope is None else envelope.kind
-            self._refusals.add("unknown" if envelope is None else envelope.sender, kind, error.reason)
+            self._refusals.add("unknown" if envelope is None else envelope.sender, kind, error.reason, holder)
         if envelope is not None:
             self.look_back(envelope.sender)
 
@@ -144,6 +151,15 @@ class Intake:
     def has_backlog(self) -> bool:
         """Whether some journal is still being read."""
         return bool(self._backlogs)
+
+    def has_last_words(self, until_s: float) -> bool:
+        """Whether some journal is still to be read before leaving; those of guests are closed after `until_s`."""
+        late = self._guests & self._backlogs.keys() if time.monotonic() > until_s else ()
+        for name in sorted(late):
+            del self._backlogs[name]
+            self.streams.pop(name).close()
+            self._log.warning(f"{name} has said more than can be heard before the end")
+        return self.has_backlog
 
     def backlog(self, limit: int) -> list[Accepted]:
         """At most `limit` messages read back from journals, in the order of each sender."""

@@ -6,14 +6,13 @@ refused: wrong size, wrong shape, NaN, infinity, values outside [0, 1], bytes af
 """
 
 import hashlib
-from functools import cache
 from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import zstandard
 from pydantic import Field
 
+from schemas import compression
 from schemas.errors import TensorRefusedError
 
 Tensor = npt.NDArray[np.float32]
@@ -21,7 +20,6 @@ Tensor = npt.NDArray[np.float32]
 MAX_SIDE: Final = 1024
 MAX_LAYERS: Final = 64
 MAX_RAW_BYTES: Final = 64 * 1024 * 1024
-ZSTD_LEVEL: Final = 1
 
 Shape = tuple[
     Annotated[int, Field(ge=1, le=MAX_SIDE)],
@@ -29,16 +27,6 @@ Shape = tuple[
     Annotated[int, Field(ge=1, le=MAX_LAYERS)],
 ]
 """Rows, columns, layers."""
-
-
-@cache
-def _compressor() -> zstandard.ZstdCompressor:
-    return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_content_size=True)
-
-
-@cache
-def _decompressor() -> zstandard.ZstdDecompressor:
-    return zstandard.ZstdDecompressor()
 
 
 def raw_size(shape: tuple[int, int, int]) -> int:
@@ -54,7 +42,7 @@ def encode(tensor: Tensor) -> tuple[bytes, bytes]:
     """
     _check(tensor)
     raw = np.ascontiguousarray(tensor, dtype="<f4").tobytes()
-    return _compressor().compress(raw), hashlib.sha256(raw).digest()
+    return compression.compress(raw), hashlib.sha256(raw).digest()
 
 
 def decode(blob: bytes, shape: tuple[int, int, int], sha256: bytes) -> Tensor:
@@ -77,11 +65,12 @@ def decompress(blob: bytes, shape: tuple[int, int, int]) -> bytes:
     if expected > MAX_RAW_BYTES:
         raise TensorRefusedError(f"shape {shape} needs {expected} bytes, the limit is {MAX_RAW_BYTES}")
     try:
-        declared = zstandard.frame_content_size(blob)
+        declared = compression.content_bytes(blob)
         if declared != expected:
-            raise TensorRefusedError(f"shape {shape} needs {expected} raw bytes, the blob declares {declared}")
-        return _decompressor().decompress(blob, max_output_size=expected, allow_extra_data=False)
-    except zstandard.ZstdError as error:
+            told = "none" if declared is None else declared
+            raise TensorRefusedError(f"shape {shape} needs {expected} raw bytes, the blob declares {told}")
+        return compression.decompress(blob, expected)
+    except compression.CompressionError as error:
         raise TensorRefusedError(f"blob is not one zstd frame ({error})") from error
 
 

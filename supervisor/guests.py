@@ -8,7 +8,7 @@ on.
 """
 
 import os
-import re
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,7 +25,6 @@ from schemas.base import Message
 from schemas.catalogue import schema_digest
 from schemas.control import Failed, Heartbeat, Ready, Stopped
 from schemas.guests import MAX_GUESTS, NO_GUESTS, Guest, GuestBook, SeatOffer
-from schemas.ids import INSTANCE_PATTERN
 from schemas.manifest import Seat
 from supervisor import kernel
 from supervisor.events import EventSink
@@ -35,7 +34,7 @@ from supervisor.log_tail import log_file
 from supervisor.reports import GuestStatus
 from supervisor.restarts import RestartHistory, RestartPolicy
 from supervisor.runs import RunFolder
-from supervisor.seats import CommandLine, SeatGiven, SeatRequest
+from supervisor.seats import CommandLine, SeatGiven, SeatRequest, fault_of_name
 from supervisor.supervised import SupervisedActor
 
 OFFER_SUFFIX: Final = ".seat"
@@ -57,10 +56,13 @@ class GuestSeat:
     epoch: int = 0
     step: int = 0
     heartbeat: Heartbeat | None = None
+    heard_at_s: float | None = None
+    """When it was last heard of, monotonic."""
     process: GuestProcess | None = None
 
-    def hear(self, message: Message) -> None:
+    def hear(self, message: Message, now_s: float) -> None:
         """Take what the process in it tells of itself."""
+        self.heard_at_s = now_s
         match message:
             case Ready():
                 self.pid, self.epoch, self.step = message.pid, message.epoch, message.step
@@ -100,6 +102,7 @@ class Guests:
     """Those of the run: what they tell shows which guest book they know."""
     on_change: Callable[[GuestBook], None]
     """Called with every new guest book: the supervisor hears guests, too."""
+    clock_s: Callable[[], float] = time.monotonic
     book: GuestBook = NO_GUESTS
     seats: dict[str, GuestSeat] = field(default_factory=dict)
     _offered: dict[str, int] = field(default_factory=dict)
@@ -131,7 +134,7 @@ class Guests:
         for message in messages:
             seat = self.seats.get(getattr(message, "instance", ""))
             if seat is not None:
-                seat.hear(message)
+                seat.hear(message, self.clock_s())
 
     def turn(self, now_s: float, *, is_stopping: bool) -> None:
         """Do what is due for the processes."""
@@ -155,20 +158,17 @@ class Guests:
 
     def describe(self) -> tuple[GuestStatus, ...]:
         """A row for each seat, in the order of their names."""
-        figures = {figure.name: figure.value for actor in self.actors() for figure in actor.figures}
-        return tuple(self._describe(self.seats[name], figures) for name in sorted(self.seats))
+        return tuple(self._describe(self.seats[name]) for name in sorted(self.seats))
 
     def is_known(self, seat: GuestSeat) -> bool:
-        """Whether every actor that a guest may speak to has told that it knows the seat."""
-        hearing = [actor for actor in self.actors() if hears_guests(actor.seat.role)]
+        """Whether every actor that a guest may speak to, and that was not given up, has told that it knows the seat."""
+        hearing = [actor for actor in self.actors() if hears_guests(actor.seat.role) and actor.state != "failed"]
         return bool(hearing) and all(_known_version(actor) >= seat.book_version for actor in hearing)
 
     def _judge(self, request: SeatRequest) -> None:
         name = request.name
-        if not re.fullmatch(INSTANCE_PATTERN, name):
-            raise SeatRefusedError(
-                f"{name!r} is no name for a seat: 1 to 32 small letters, digits and hyphens, a letter first"
-            )
+        if fault := fault_of_name(name):
+            raise SeatRefusedError(fault)
         if name == SUPERVISOR or name in {seat.instance for seat in self.place.seats}:
             raise SeatRefusedError(f"{name} is an actor of this run; choose another name")
         held = self.seats.get(name)
@@ -221,11 +221,11 @@ class Guests:
     def _processes(self) -> list[GuestProcess]:
         return [seat.process for seat in self.seats.values() if seat.process is not None]
 
-    def _describe(self, seat: GuestSeat, figures: dict[str, float | int | str | None]) -> GuestStatus:
+    def _describe(self, seat: GuestSeat) -> GuestStatus:
         name, traffic = seat.guest.instance, None if seat.heartbeat is None else seat.heartbeat.traffic
         state = ("attached" if seat.is_taken else "detached") if self.is_known(seat) else "granted"
         process = seat.process
-        refused, influence = (figures.get(f"{what}.{name.replace('-', '_')}") for what in ("refused_of", "influence"))
+        refused, influence = (self._figures(f"{what}.{name.replace('-', '_')}") for what in ("refused_of", "influence"))
         return GuestStatus(
             name=name,
             role=seat.guest.role,
@@ -233,16 +233,27 @@ class Guests:
             pid=seat.pid if seat.is_taken else None,
             epoch=seat.epoch,
             step=seat.step,
-            sent=0 if traffic is None else traffic.sent,
+            sent=0 if traffic is None else traffic.sent + traffic.dropped,
             received=0 if traffic is None else traffic.received + traffic.recovered,
-            refused=refused if isinstance(refused, int) else 0,
-            influence=float(influence) if isinstance(influence, int | float) else None,
+            refused=int(sum(refused)),
+            influence=max(influence, default=None),
+            heartbeat_age_s=self._age_s(seat),
             offer=str(seat.offer),
             command=None if process is None else process.command.words,
             process=None if process is None else process.state,
             restarts=0 if process is None else process.restarts,
             reason=None if process is None else process.reason,
         )
+
+    def _figures(self, figure: str) -> list[float]:
+        """What the actors tell under one name: each that a guest may speak to counts its own refusals."""
+        told = [each.value for actor in self.actors() for each in actor.figures if each.name == figure]
+        return [float(value) for value in told if isinstance(value, int | float)]
+
+    def _age_s(self, seat: GuestSeat) -> float | None:
+        if seat.heard_at_s is None or not seat.is_taken:
+            return None
+        return round(self.clock_s() - seat.heard_at_s, 3)
 
 
 def _known_version(actor: SupervisedActor) -> int:

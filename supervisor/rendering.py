@@ -18,7 +18,7 @@ HEADINGS: Final = (
 )  # fmt: skip
 LEFT: Final = (0, 2)
 """Columns of words."""
-GUEST_HEADINGS: Final = ("guest", "pid", "state", "epoch", "restarts", "in", "out", "refused", "influence")
+GUEST_HEADINGS: Final = ("guest", "pid", "state", "epoch", "restarts", "in", "out", "refused", "influence", "beat")
 STATE_COLOURS: Final[Mapping[str, str]] = {
     "ready": "\x1b[32m",
     "starting": "\x1b[36m",
@@ -103,6 +103,7 @@ def _guests(report: StatusReport) -> list[str]:
             str(guest.sent),
             str(guest.refused),
             "-" if guest.influence is None else f"{guest.influence:.0%}",
+            "-" if guest.heartbeat_age_s is None else f"{guest.heartbeat_age_s:.1f} s",
         )
         for guest in report.guests
     ]

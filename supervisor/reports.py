@@ -49,11 +49,14 @@ class GuestStatus(Record):
     epoch: int
     step: int
     sent: int
+    """What it said, whether the socket took it or the pool-keeper reads it in its journal."""
     received: int
     refused: int
-    """Of its messages, by the process of the pool-keeper that runs now."""
+    """Of its messages, by the processes that run now."""
     influence: float | None
     """Share of the last profile that rests on its feedback; None when it has none."""
+    heartbeat_age_s: float | None
+    """Since it was last heard of: a guest that computes is silent. None when nobody sits in the seat."""
     offer: str
     command: tuple[str, ...] | None
     """What is run in the seat, when the supervisor does."""

@@ -4,8 +4,18 @@ In and out: the command fills the one and reads the other. It knows no more than
 asks starts quickly.
 """
 
+import re
+
 from schemas.base import Record
 from schemas.guests import GuestRole
+from schemas.ids import INSTANCE_PATTERN
+
+
+def fault_of_name(name: str) -> str | None:
+    """Why `name` is none for a seat; None when it is one."""
+    if re.fullmatch(INSTANCE_PATTERN, name):
+        return None
+    return f"{name!r} is no name for a seat: 1 to 32 small letters, digits and hyphens, a letter first"
 
 
 class CommandLine(Record):

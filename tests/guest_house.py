@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -19,9 +19,8 @@ NEEDS = (
     "pyzmq",
     "typing-extensions",
     "typing-inspection",
-    "zstandard",
 )
-"""What `pip install pyzmq msgpack numpy pydantic zstandard` brings."""
+"""What `pip install pyzmq msgpack numpy pydantic` brings."""
 OURS = ("bus", "schemas")
 
 
@@ -51,8 +50,8 @@ class Dwelling:
         )
 
 
-def furnish(folder: Path, files: Mapping[str, str]) -> Dwelling:
-    """A virtual environment in `folder` that has a client's needs and nothing else, and `files` beside it."""
+def furnish(folder: Path, files: Mapping[str, str], ours: Sequence[str] = OURS) -> Dwelling:
+    """A virtual environment in `folder` that has a client's needs and nothing else; beside it `files` and `ours`."""
     folder.mkdir(parents=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True, timeout=60)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(folder / "venv")}))
@@ -62,7 +61,7 @@ def furnish(folder: Path, files: Mapping[str, str]) -> Dwelling:
             if top not in {"..", "__pycache__"} and not (site / top).exists():
                 (site / top).symlink_to(Path(distribution(name).locate_file(top)))
     (folder / "ours").mkdir()
-    for package in OURS:
+    for package in ours:
         (folder / "ours" / package).symlink_to(ROOT / package)
     for name, text in files.items():
         (folder / name).write_text(text)

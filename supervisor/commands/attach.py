@@ -1,4 +1,4 @@
-"""`supervisor attach`: a seat in the running loop for a learner of your own."""
+"""`supervisor attach`: a seat in the running loop for a learner or a field of your own."""
 
 import json
 import os
@@ -22,7 +22,13 @@ PATIENCE_S: Final = 15.0
 @click.command()
 @click.argument("name")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND ...]")
-@click.option("--role", type=click.Choice(["learner"]), default="learner", show_default=True, help="What it may say.")
+@click.option(
+    "--role",
+    type=click.Choice(["learner", "field-host"]),
+    default="learner",
+    show_default=True,
+    help="What it may say: a field-host has a field of its own, for the friend to talk to itself in.",
+)
 @click.option("--replace", is_flag=True, help="Take a seat that was given before; its old key counts no more.")
 @click.option("--frames", is_flag=True, help="Send it tensors, however large: for a client that reads no journal.")
 @home_option
@@ -30,7 +36,7 @@ PATIENCE_S: Final = 15.0
 def command(  # noqa: PLR0913, PLR0917 - the options of the command
     name: str, words: tuple[str, ...], role: str, replace: bool, frames: bool, home: Home, as_json: bool
 ) -> None:
-    """Give a learner of your own a seat in the running loop.
+    """Give a learner, or a field, of your own a seat in the running loop.
 
     The seat is called NAME; what is printed is to be exported for the process that sits there. With COMMAND, the
     supervisor runs it in the seat: from this folder, in this environment, its output in logs/NAME.log; it is started
@@ -40,12 +46,15 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command
     Examples:
       eval "$(supervisor attach ann)" && python learner.py
       supervisor attach ann -- python learner.py
+      supervisor attach leo --role field-host
     """
     from supervisor.asking import ask_home
     from supervisor.control import Request
-    from supervisor.errors import ControlError
-    from supervisor.seats import SeatRequest
+    from supervisor.errors import ControlError, UsageError
+    from supervisor.seats import SeatRequest, fault_of_name
 
+    if fault := fault_of_name(name):
+        raise UsageError(fault)
     request = SeatRequest(
         name=name,
         role=cast("GuestRole", role),
@@ -87,8 +96,8 @@ def _wait_until_known(home: Home, given: "SeatGiven") -> None:
             return
         time.sleep(POLL_S)
     raise ControlError(
-        f"the pool-keeper does not know the seat {given.name} after {PATIENCE_S:g} s; see `supervisor status`; "
-        f"once it runs, the seat holds: ONEIROS_SEAT={given.offer}"
+        f"the actors do not know the seat {given.name} after {PATIENCE_S:g} s; see `supervisor status`; "
+        f"once they run, the seat holds: ONEIROS_SEAT={given.offer}"
     )
 
 

@@ -12,7 +12,7 @@ import click
 from supervisor.options import configured, json_option
 
 if TYPE_CHECKING:
-    from supervisor.configuration import Sources
+    from supervisor.configuration import Configuration, Sources
 
 EXIT_INTERRUPTED: Final = 130
 SMALL: Final = ("tensor.rows=16", "tensor.cols=16", "tensor.layers=2")
@@ -109,26 +109,38 @@ def _conduct(  # noqa: PLR0913 - the options of the command
     """Run, write, print; the exit code."""
     from supervisor.configuration import load_configuration
     from supervisor.experiments.campaign import run_seeds
-    from supervisor.experiments.reporting import FOLDER, Question, write_report
+    from supervisor.experiments.reporting import FOLDER, Question, prepared_folder, write_report
     from supervisor.recorded.progress import shown_progress
     from supervisor.simulating import usable_cores
 
     settings = (*(SMALL if name == "planted-hue" else ()), *sources.assignments)
     configuration = load_configuration(replace(sources, assignments=settings))
+    _check_time_passes(configuration)
     question = Question(name, configuration.sha256, first_seed, seeds)
-    with shown_progress(seeds, name) as advance:
-        campaign = run_seeds(
-            partial(one_seed, configuration),
-            range(first_seed, first_seed + seeds),
-            jobs or min(2, usable_cores()),
-            advance,
-        )
-    if not campaign.seeds:
-        click.echo("interrupted before the first seed was done; nothing is written", err=True)
-        return EXIT_INTERRUPTED
-    report = report_of(question, campaign)
     folder = out or sources.home.artifacts / FOLDER / question.folder_name
-    written = write_report(report, folder)
+    with prepared_folder(folder):
+        with shown_progress(seeds, name) as advance:
+            campaign = run_seeds(
+                partial(one_seed, configuration),
+                range(first_seed, first_seed + seeds),
+                jobs or min(2, usable_cores()),
+                advance,
+            )
+        if not campaign.seeds:
+            click.echo("interrupted before the first seed was done; nothing is written", err=True)
+            return EXIT_INTERRUPTED
+        report = report_of(question, campaign)
+        written = write_report(report, folder)
     click.echo(json.dumps(report.tree(), indent=2) if as_json else report.markdown())
     click.echo(f"written: {', '.join(str(path) for path in written)}", err=True)
     return 0 if campaign.is_complete else EXIT_INTERRUPTED
+
+
+def _check_time_passes(configuration: "Configuration") -> None:
+    """Refuse `as fast as possible`: in virtual time nothing takes any, so that none would pass."""
+    from supervisor.errors import UsageError
+
+    rates = {"dreamer.rate_hz": configuration.settings.dreamer, "learner.rounds_hz": configuration.settings.learner}
+    for name, section in rates.items():
+        if getattr(section, name.partition(".")[2]) == 0.0:
+            raise UsageError(f"{name} = 0 is as fast as possible; an experiment runs in virtual time, so give a rate")

@@ -31,7 +31,9 @@ def learner(path: Path) -> None:
       supervisor init learner mine
       supervisor attach mine -- python mine/learner.py
     """
-    from supervisor.errors import UsageError
+    import shlex
+
+    from supervisor.errors import FolderRefusedError, UsageError
 
     texts = {
         each.name.removesuffix(SUFFIX): each.read_text(encoding="utf-8")
@@ -41,8 +43,14 @@ def learner(path: Path) -> None:
     there = [name for name in sorted(texts) if (path / name).exists()]
     if there:
         raise UsageError(f"{path / there[0]} is there already; choose another folder, or remove it")
-    path.mkdir(parents=True, exist_ok=True)
-    for name in sorted(texts):
-        (path / name).write_text(texts[name], encoding="utf-8")
-        click.echo(path / name)
-    click.echo(f"\ntry it:    pytest {path}\nattach it: supervisor attach NAME -- python {path / 'learner.py'}")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for name in sorted(texts):
+            (path / name).write_text(texts[name], encoding="utf-8")
+            click.echo(path / name)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise FolderRefusedError(str(path), reason, "choose another folder") from error
+    client, folder, file = (shlex.quote(str(each)) for each in (files("bus"), path, path / "learner.py"))
+    click.echo(f"\nit needs:  pip install {client}\ntry it:    pytest {folder}")
+    click.echo(f"attach it: supervisor attach NAME -- python {file}")

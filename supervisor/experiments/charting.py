@@ -26,11 +26,11 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn; value i of a series stands at `first` + i."""
+    """What is drawn; value i of a series stands at `first` + i, None leaves its place empty."""
 
     title: str
     across: str
-    series: Mapping[str, Sequence[float]]
+    series: Mapping[str, Sequence[float | None]]
     first: int = 0
 
 
@@ -49,7 +49,8 @@ def draw_chart(chart: Chart) -> bytes:
         pen.text((x, HEIGHT - BOTTOM + 12), f"{chart.first + step:.0f}", INK, font, anchor="mm")
     for number, (name, values) in enumerate(chart.series.items()):
         colour = PALETTE[number % len(PALETTE)]
-        pen.line([frame.place(step, value) for step, value in enumerate(values)], colour, width=3, joint="curve")
+        places = [frame.place(step, value) for step, value in enumerate(values) if value is not None]
+        pen.line(places, colour, width=3, joint="curve")
         pen.text((WIDTH - RIGHT + 16, TOP + 24 * number), name, colour, font)
     content = io.BytesIO()
     image.save(content, "PNG")
@@ -65,8 +66,8 @@ class _Frame:
 
     @classmethod
     def around(cls, chart: Chart) -> "_Frame":
-        values = [value for series in chart.series.values() for value in series]
-        low, high = min(values), max(values)
+        values = [value for series in chart.series.values() for value in series if value is not None]
+        low, high = min(values, default=0.0), max(values, default=1.0)
         margin = 0.05 * (high - low) or 0.5
         steps = max(len(series) for series in chart.series.values()) - 1
         return cls(low - margin, high + margin, max(1, steps))

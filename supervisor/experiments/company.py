@@ -24,7 +24,7 @@ from schemas.settings import RunSettings
 from supervisor.configuration import Configuration
 from supervisor.inputs import PreparedInputs, prepare_inputs, store_inputs
 from supervisor.manifest import Protection, make_manifest
-from supervisor.plan import default_seats
+from supervisor.plan import LOOP, seats_of
 
 RAN_IN: Final = "the bus in memory: real cores in one process, encoded messages, virtual time; no sockets"
 BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,7 +56,7 @@ def staged(configuration: Configuration, seed: int, changes: Mapping[Role, Chang
     with tempfile.TemporaryDirectory(prefix="oneiros-experiment-") as scratch:
         home, inputs = Path(scratch), _inputs(configuration.settings.run)
         store_inputs(inputs, home / "inputs")
-        manifest = make_manifest(configuration, inputs.sha256, default_seats(), 1, BEGINNING, UNPROTECTED)
+        manifest = make_manifest(configuration, inputs.sha256, seats_of(LOOP), 1, BEGINNING, UNPROTECTED)
         manifest = manifest.model_copy(update={"seed": seed})
         actors = _actors(home, manifest, changes)
         try:

@@ -74,7 +74,7 @@ class HueReport:
             Target(
                 "recovery after the jump",
                 f"within {MOST_UPDATES} updates",
-                f"{counts - len(late)} of {counts} seeds, median {_median(self.recoveries)}, {_worst(self.recoveries)}",
+                f"{counts - len(late)} of {counts} seeds, {_when(self.recoveries)}",
                 not late,
             ),
         )
@@ -114,8 +114,7 @@ class HueReport:
                 *table(("arm", "mean utility, last third", "95 % (t)", "bins dreamt"), rows),
                 *table(("target", "wanted", "found", ""), verdicts),
                 f"Recovery: the dreams of one update's time are worth {RECOVERED} again. They are worth {RETURNED:.0%} "
-                f"of what they were worth before the jump after {_median(self.returns)} updates (median), "
-                f"{_worst(self.returns)}.",
+                f"of what they were worth before the jump: updates until then, {_when(self.returns)}.",
                 "",
             ]
         )
@@ -153,9 +152,11 @@ def _median(counts: Sequence[int | None]) -> float | None:
     return None if middle == float("inf") else middle
 
 
-def _worst(counts: Sequence[int | None]) -> str:
-    missing = sum(count is None for count in counts)
-    return f"{missing} never" if missing else f"worst {max(filter(None, counts), default=0)}"
+def _when(counts: Sequence[int | None]) -> str:
+    """The median, where there is one, and the worst, in words."""
+    middle, missing = _median(counts), sum(count is None for count in counts)
+    worst = f"{missing} never" if missing else f"worst {max(filter(None, counts), default=0)}"
+    return worst if middle is None else f"median {middle:g}, {worst}"
 
 
 def _interval(spread: Spread) -> str:

@@ -26,6 +26,7 @@ from schemas.colour import hue_bin
 from schemas.dreams import DreamEntry
 from schemas.roles import Role
 from supervisor.configuration import Configuration
+from supervisor.errors import SupervisorError
 from supervisor.experiments.company import Change, Stage, staged
 from supervisor.experiments.scripted_learner import ScriptedLearner, hue_utility
 from supervisor.experiments.stand_ins import shuffled, unheard
@@ -38,6 +39,10 @@ RETURNED: Final = 0.8
 """Share of the mean worth before the jump."""
 GOLDEN_ANGLE: Final = 137.50776405003785
 """Degrees."""
+
+
+class NothingDreamtError(SupervisorError):
+    """An arm has no dreams that could be judged."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,8 @@ def _main(stage: Stage, hue: float, main_s: float, chroma_bins: int) -> ArmOutco
     profiles = _profiles(said)
     last = stage.run(main_s / 3.0)
     colours = _dreamt(last)
+    if not colours:
+        raise NothingDreamtError(f"{main_s / 3.0:g} s of virtual time brought no dream; raise dreamer.rate_hz")
     seen = {hue_bin(colour, chroma_bins) for colour in colours}
     return ArmOutcome(
         mean_utility_last_third=fmean(hue_utility(colour, hue) for colour in colours),

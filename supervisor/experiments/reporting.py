@@ -5,9 +5,11 @@ by experiment, settings and seeds, so that the same question has the same place,
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Final, Protocol
 
 from bus.files import write_atomically
@@ -47,6 +49,26 @@ class Question:
         return f"{self.experiment}-seeds-{self.first_seed}-{last}-{self.config_sha256[:TAG_LENGTH]}"
 
 
+@contextmanager
+def prepared_folder(folder: Path) -> Iterator[None]:
+    """`folder` for a report, tried before any work is done for it; it goes again when none was written.
+
+    Raises FolderRefusedError.
+    """
+    was_there = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise _refused(folder, error) from error
+    try:
+        yield
+    finally:
+        if not was_there:
+            with suppress(OSError):
+                folder.rmdir()  # one that holds a report stays
+
+
 def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     """Write the three files; raises FolderRefusedError naming the folder that cannot be used."""
     contents = {
@@ -59,10 +81,12 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
         for name, content in contents.items():
             write_atomically(folder / name, content)
     except OSError as error:
-        raise FolderRefusedError(
-            str(folder), error.strerror or str(error), "choose another folder with --out"
-        ) from error
+        raise _refused(folder, error) from error
     return tuple(folder / name for name in contents)
+
+
+def _refused(folder: Path, error: OSError) -> FolderRefusedError:
+    return FolderRefusedError(str(folder), error.strerror or str(error), "choose another folder with --out")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

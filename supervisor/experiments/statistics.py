@@ -12,10 +12,11 @@ from typing import Final
 
 import numpy as np
 
+from actors.regime_runner.student import student_quantile
+
 LEVEL: Final = 0.95
 RESAMPLES: Final = 10_000
 KEY: Final = 20_260_101
-TOLERANCE: Final = 1e-12
 Interval = tuple[float, float]
 
 
@@ -57,31 +58,6 @@ def spread_of(values: Sequence[float]) -> Spread:
 def paired(values: Sequence[float], against: Sequence[float]) -> Spread:
     """The spread of the differences, seed by seed."""
     return spread_of([value - other for value, other in zip(values, against, strict=True)])
-
-
-def student_quantile(probability: float, degrees: int) -> float:
-    """The value that Student's t with `degrees` of freedom exceeds with 1 - `probability`; `probability` >= 1/2."""
-    low, high = 0.0, 1.0
-    while _student_cdf(high, degrees) < probability:
-        high *= 2.0
-    while high - low > TOLERANCE * high:
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if _student_cdf(middle, degrees) < probability else (low, middle)
-    return high
-
-
-def _student_cdf(value: float, degrees: int) -> float:
-    """The distribution function at `value` >= 0: a finite sum (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
-    angle = math.atan(value / math.sqrt(degrees))
-    square = math.cos(angle) ** 2
-    term, total = 1.0, 0.0
-    is_odd = degrees % 2 == 1
-    for number in range(1, (degrees - 1) // 2 + 1) if is_odd else range(1, degrees // 2 + 1):
-        total += term
-        term *= square * ((2 * number) / (2 * number + 1) if is_odd else (2 * number - 1) / (2 * number))
-    if is_odd:
-        return 0.5 + (angle + math.sin(angle) * math.cos(angle) * total) / math.pi
-    return 0.5 + math.sin(angle) * total / 2.0
 
 
 def _bootstrap(values: Sequence[float]) -> Interval:

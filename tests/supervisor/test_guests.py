@@ -15,6 +15,7 @@ from bus.seating import FILE_NAME, read_book
 from schemas.control import Figure, Heartbeat, Ready, Stopped, Traffic
 from schemas.guests import MAX_GUESTS, GuestBook
 from schemas.ids import RunId
+from supervisor.cli import run_cli
 from supervisor.guests import Guests, Place, SeatRefusedError
 from supervisor.home import Home
 from supervisor.plan import default_seats
@@ -59,9 +60,12 @@ def ask(name: str = "ann", **update: object) -> SeatRequest:
 
 
 def know(actors: tuple[SupervisedActor, ...], version: int) -> None:
-    """Let the pool-keeper tell that it knows a guest book."""
-    keeper = next(actor for actor in actors if actor.seat.role == "pool-keeper")
-    keeper.figures = (Figure(name="guests_known", value=version), Figure(name="refused_of.ann", value=3))
+    """Let those who hear guests tell that they know a guest book."""
+    for actor in actors:
+        if actor.seat.role in {"pool-keeper", "friend"}:
+            actor.figures = (Figure(name="guests_known", value=version),)
+        if actor.seat.role == "pool-keeper":
+            actor.figures += (Figure(name="refused_of.ann", value=3),)
 
 
 def test_an_offer_is_for_our_eyes_alone_and_names_whom_a_learner_may_speak_to(guests: Guests, runtime: Path) -> None:
@@ -73,10 +77,32 @@ def test_an_offer_is_for_our_eyes_alone_and_names_whom_a_learner_may_speak_to(gu
     taken.close()
 
     assert stat.S_IMODE(Path(given.offer).stat().st_mode) == 0o600
-    assert (set(offer.peers), set(offer.admitted)) == ({"pool-keeper", "supervisor"}, {"pool-keeper"})
+    assert (set(offer.peers), set(offer.admitted)) == ({"pool-keeper", "friend", "supervisor"}, {"pool-keeper"})
     assert ring is not None and ring.secret.decode() not in repr(ring) + repr(offer)
     assert guests.place.keys is not None
     assert ring.peers["pool-keeper"] == guests.place.keys.pair("pool-keeper").public
+
+
+def test_a_seat_is_known_without_a_friend_that_was_given_up(
+    guests: Guests, actors: tuple[SupervisedActor, ...]
+) -> None:
+    given = guests.give(ask())
+    know(actors, given.book_version)
+    friend = next(actor for actor in actors if actor.seat.role == "friend")
+    friend.figures = ()
+    states = [guests.describe()[0].state]
+    friend.state = "failed"
+
+    assert [*states, guests.describe()[0].state] == ["granted", "detached"]
+
+
+def test_a_field_of_the_users_may_speak_to_the_friend_and_to_nobody_else(guests: Guests) -> None:
+    taken = TakenSeat(Path(guests.give(ask("leo", role="field-host")).offer))
+
+    offer = taken.offer
+    taken.close()
+
+    assert (set(offer.peers), set(offer.admitted)) == ({"friend", "supervisor"}, {"friend"})
 
 
 def test_the_guest_book_tells_the_actors_of_public_keys_alone(guests: Guests, heard: list[GuestBook]) -> None:
@@ -93,6 +119,12 @@ def test_the_guest_book_tells_the_actors_of_public_keys_alone(guests: Guests, he
 def test_what_is_no_name_gets_no_seat(guests: Guests, name: str) -> None:
     with pytest.raises(SeatRefusedError, match="is no name for a seat"):
         guests.give(ask(name))
+
+
+def test_what_is_no_name_is_a_mistake_whether_anything_runs_or_not(tmp_path: Path, capsys) -> None:
+    assert run_cli(["attach", "Ann", "--home", str(tmp_path)]) == 2
+
+    assert "'Ann' is no name for a seat" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["dreamer", "learner", "pool-keeper", "supervisor"])
@@ -137,6 +169,31 @@ def test_a_seat_is_shown_as_granted_detached_attached(guests: Guests, actors: tu
 
     assert [*states, row.state, guests.describe()[0].state] == ["granted", "detached", "attached", "detached"]
     assert (row.step, row.refused) == (9, 3)
+
+
+def test_the_silence_of_a_guest_is_shown_and_all_that_it_said(
+    guests: Guests, actors: tuple[SupervisedActor, ...]
+) -> None:
+    now_s = [100.0]
+    guests.clock_s = lambda: now_s[0]
+    know(actors, guests.give(ask()).book_version)
+    ages = [guests.describe()[0].heartbeat_age_s]
+    guests.hear([Ready(instance="ann", epoch=1, pid=os.getpid(), step=1, recovered_steps=0, cut_bytes=0)])
+    traffic = SILENCE.model_copy(update={"sent": 3, "dropped": 4})
+    guests.hear([Heartbeat(instance="ann", epoch=1, step=9, traffic=traffic, figures=(), last_refusal=None)])
+    now_s[0] += 3.5
+    row = guests.describe()[0]
+    guests.hear([Stopped(instance="ann", epoch=1, step=12)])
+
+    assert [*ages, row.heartbeat_age_s, guests.describe()[0].heartbeat_age_s] == [None, 3.5, None]
+    assert row.sent == 7
+
+
+def test_what_each_actor_refused_of_a_guest_is_added_up(guests: Guests, actors: tuple[SupervisedActor, ...]) -> None:
+    know(actors, guests.give(ask()).book_version)
+    actors[-1].figures = (Figure(name="refused_of.ann", value=2),)
+
+    assert guests.describe()[0].refused == 5
 
 
 def test_offers_are_withdrawn_with_the_run(guests: Guests) -> None:

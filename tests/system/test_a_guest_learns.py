@@ -17,14 +17,16 @@ from bus.envelope import Envelope, encode_envelope
 from bus.link import Outlet, make_context
 from bus.payloads import PayloadStore
 from bus.seat_offer import TakenSeat
+from bus.step import MAX_EPOCH, MAX_SEQ
 from bus.stream import SenderStream
 from schemas.feedback import FeedbackBatch
 from schemas.ids import derived_id
 from supervisor.cli import run_cli
+from supervisor.plan import default_seats
 from tests.guest_house import Dwelling, example, furnish
 
 FAST = ("--set=dreamer.rate_hz=20", "--set=learner.rounds_hz=5", "--set=learner.test_per_class=8")
-ACTORS = {"dreamer", "pool-keeper", "learner", "bias-synthesizer"}
+ACTORS = {seat.instance for seat in default_seats()}
 
 pytestmark = pytest.mark.system
 
@@ -154,7 +156,16 @@ def test_a_guest_that_lies_is_refused_and_counted_and_its_key_can_be_withdrawn(h
 
     assert (stored, same) == (1, keeper)
     refusals = (house.home / "logs" / "refusals" / "pool-keeper.jsonl").read_text()
-    for reason in ("version 99", "104857600 bytes", "1000000000", "finite number", "the key is liar's", "no row"):
+    for reason in (
+        "version 99",
+        "epoch 1048576 is not",
+        "seq 1099511627776 is not",
+        "104857600 bytes",
+        "1000000000",
+        "finite number",
+        "the key is liar's",
+        "no row",
+    ):
         assert reason in refusals, reason
     with pytest.raises(SeatError, match="the run may be over"):
         attach(offer)
@@ -195,6 +206,8 @@ def lies() -> list[tuple[Envelope, bytes]]:
         (head("FeedbackBatch"), pack(batch)),
         (head("PoolStatsRequest", sender="learner"), pack({"request": 1})),
         (head("BiasProfile"), pack({})),
+        (head("PoolStatsRequest")._replace(epoch=MAX_EPOCH + 1), pack({"request": 1})),
+        (head("PoolStatsRequest")._replace(seq=MAX_SEQ + 1), pack({"request": 1})),
     ]
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from supervisor.experiments.statistics import paired, spread_of, student_quantile
+from actors.regime_runner.student import student_quantile
+from supervisor.experiments.statistics import paired, spread_of
 
 TABLE = [(1, 12.7062), (2, 4.30265), (5, 2.57058), (9, 2.26216), (19, 2.09302), (100, 1.98397)]
 """Degrees of freedom and the 97.5 % quantile of Student's t, from printed tables."""
