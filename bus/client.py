@@ -1,9 +1,10 @@
 """A learner of your own: the seed's verbs as plain calls (seed 000, sections 3.3 to 3.6, 4 and 12.2).
 
 In: the seat that `supervisor attach` gave. Out: a `Learner` that asks the pool, waits for the answer, and says what
-helped. It needs pyzmq, msgpack, numpy, pydantic and zstandard, and of ours the packages `bus` and `schemas`. All that
-it says and hears is in its own journal, like any actor's. Refused before it is sent, with the reason: what is no valid
-message (NaN, k out of range, ids that are none). A keeper that restarts meanwhile costs patience, nothing else.
+helped. It needs pyzmq, msgpack, numpy and pydantic, and of ours the packages `bus` and `schemas`; `bus/pyproject.toml`
+installs just that. All that it says and hears is in its own journal, like any actor's. Refused before it is sent, with
+the reason: what is no valid message (NaN, k out of range, ids that are none). A keeper that restarts meanwhile costs
+patience, nothing else.
 """
 
 import time

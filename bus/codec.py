@@ -101,7 +101,7 @@ class Decoder:
         try:
             message: Message = self._validate(fields)
         except ValidationError as error:
-            raise DecodeError(self.cls.kind, _first_faults(error)) from error
+            raise DecodeError(self.cls.kind, _first_faults(error, shows_values=not self.cls.is_private)) from error
         return message
 
     def _upgraded(self, fields: dict[str, Any], version: int) -> dict[str, Any]:
@@ -123,11 +123,12 @@ class Decoder:
         fields[self._payload_field] = tuple(payloads) if self._takes_many else payloads[0]
 
 
-def _first_faults(error: ValidationError) -> str:
+def _first_faults(error: ValidationError, *, shows_values: bool) -> str:
     faults = error.errors(include_url=False, include_context=False)
     texts = []
     for fault in faults[:3]:
         place = ".".join(str(part) for part in fault["loc"]) or "message"
-        texts.append(f"{place}: {fault['msg']} (got {str(fault['input'])[:60]!r})")
+        value = f" (got {str(fault['input'])[:60]!r})" if shows_values else ""
+        texts.append(f"{place}: {fault['msg']}{value}")
     more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
     return "; ".join(texts) + more

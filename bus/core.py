@@ -93,6 +93,8 @@ class WriteFile(NamedTuple):
     path: str
     content: bytes
     offset: int | None = None
+    is_private: bool = False
+    """Whether nobody but the user may read the file, whatever the process lets be read."""
 
 
 class Ask(NamedTuple):

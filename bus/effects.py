@@ -5,10 +5,15 @@ as doing it once, so that a repeated step repeats it. Refused: a path that leads
 """
 
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from bus.core import WriteFile
 from bus.errors import BusError
 from bus.files import write_atomically, write_from
+
+PRIVATE: Final = 0o600
+READABLE: Final = 0o666
+"""Of a new file, less what the umask of the process takes."""
 
 
 class EffectRefusedError(BusError):
@@ -23,6 +28,6 @@ def write(home: Path, effect: WriteFile) -> None:
     path = home / relative
     path.parent.mkdir(parents=True, exist_ok=True)
     if effect.offset is None:
-        write_atomically(path, effect.content)
+        write_atomically(path, effect.content, PRIVATE if effect.is_private else READABLE)
     else:
         write_from(path, effect.offset, effect.content)

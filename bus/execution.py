@@ -55,6 +55,7 @@ class Execution:
 
     def seat_guests(self, book: GuestBook) -> None:
         """Know the guests in `book` from now on."""
+        self.book = book
         guests = seats_of(book)
         self._guests = frozenset(guest.instance for guest in guests)
         seats = (*self._seats, *guests)

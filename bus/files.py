@@ -26,14 +26,15 @@ def open_to_read(path: Path) -> int:
     return descriptor
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Replace the file at `path` by `content`: temporary file beside it, fsync, rename, fsync of the folder.
 
-    The folder must exist. Raises OSError (no space, no permission, no such folder) and leaves nothing behind.
+    The folder must exist; of `mode` goes what the umask takes. Raises OSError (no space, no permission, no such folder)
+    and leaves nothing behind.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        _write_through(temporary, content)
+        _write_through(temporary, content, mode)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -69,9 +70,9 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write_through(path: Path, content: bytes) -> None:
+def _write_through(path: Path, content: bytes, mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o666)
+    descriptor = os.open(path, flags, mode)
     try:
         view = memoryview(content)
         while view:

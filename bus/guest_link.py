@@ -25,10 +25,11 @@ from bus.randomness import UNTOUCHED
 from bus.readback import Accepted, RefusedBody
 from bus.recovery import History, read_history
 from bus.refusals import Refusals
-from bus.reporting import SUPERVISOR, Reporter
-from bus.seat_offer import TakenSeat
+from bus.reporting import Reporter
+from bus.seat_offer import SeatError, TakenSeat
 from bus.segment import list_segments
 from bus.step import Numbering, Outgoing, SnapshotRecord, StepRecord, decode_step, encode_snapshot, encode_step
+from bus.topology import receivers_of
 from schemas.base import Message
 from schemas.catalogue import schema_digest
 from schemas.manifest import Seat
@@ -77,18 +78,22 @@ class GuestLink:
         self._begin(history)
 
     def say(self, message: Message, because: str) -> Outgoing:
-        """Journal `message` to the pool-keeper as a step of its own, then send it. Raises SeatError."""
+        """Journal `message` to whoever may hear it as a step of its own, then send it; what the first of them gets.
+
+        Raises SeatError.
+        """
         self._taken.check()
-        out = self._numbering.outgoing(self._keeper, message)
+        outs = tuple(self._numbering.outgoing(receiver, message) for receiver in self._hearers(message))
         now_ns = time.time_ns()
-        offset = self._add(StepRecord(Fired(because), UNTOUCHED, (out,), None), now_ns)
+        offset = self._add(StepRecord(Fired(because), UNTOUCHED, outs, None), now_ns)
         self._journal.flush()
-        envelope = envelope_of(Fired(because), out, self.offer.instance, self._place(offset), now_ns)
-        self._outlet.send(out.receiver, encode_envelope(envelope), out.body, out.payloads)
+        for out in outs:
+            envelope = envelope_of(Fired(because), out, self.offer.instance, self._place(offset), now_ns)
+            self._outlet.send(out.receiver, encode_envelope(envelope), out.body, out.payloads)
         self.beat()
         if self._journal.is_due(now_ns):
             self._rotate()
-        return out
+        return outs[0]
 
     def hear(self, timeout_s: float) -> list[Received]:
         """What has been said to us, waiting at most `timeout_s` for the first; journalled as taken."""
@@ -106,8 +111,10 @@ class GuestLink:
 
     def call_again(self) -> None:
         """Make the sending sockets anew: ZeroMQ gives one up for good whose peer once refused it."""
-        self._outlet.close()
+        before = self._outlet
+        before.close()
         self._outlet = self._reporter.outlet = self._call()
+        self._outlet.sent, self._outlet.dropped = before.sent, before.dropped
 
     def beat(self) -> None:
         """Tell the supervisor, at most once a second, that we live."""
@@ -136,9 +143,13 @@ class GuestLink:
         self._context.term()
         self._taken.close()
 
-    @property
-    def _keeper(self) -> str:
-        return next(name for name in self.offer.peers if name != SUPERVISOR)
+    def _hearers(self, message: Message) -> tuple[str, ...]:
+        """Those of the run that may be told `message`, as the topology has them. Raises SeatError when nobody may."""
+        roles = receivers_of(self.offer.role, type(message))
+        found = tuple(seat.instance for role in roles for seat in self.manifest.seats if seat.role == role)
+        if not found:
+            raise SeatError(f"nobody in run {self.offer.run_id} hears {message.kind} from a {self.offer.role}")
+        return found
 
     def _call(self) -> Outlet:
         peers = tuple(self.offer.peers)

@@ -159,6 +159,10 @@ class Inbox:
         self._poller.register(receiver.fileno(), zmq.POLLIN)
         self._wakers = (receiver, waker)
 
+    def wake_on_world(self, descriptor: int) -> None:
+        """Let `descriptor` end the waiting while it is readable; whoever owns it reads it."""
+        self._poller.register(descriptor, zmq.POLLIN)
+
     def admit_guests(self, role: Role, book: GuestBook) -> None:
         """Let those guests of `book` in who may say something to `role`, under the keys that count now."""
         if self._door is not None:
@@ -166,7 +170,8 @@ class Inbox:
 
     def wait(self, timeout_ms: int) -> None:
         """Wait until something can be received, the time is over or a signal has come."""
-        if any(source not in self._sockets for source, _ in self._poller.poll(timeout_ms)):
+        ready = [source for source, _ in self._poller.poll(timeout_ms)]
+        if self._wakers and self._wakers[0].fileno() in ready:
             self._wakers[0].recv(64)
 
     def filenos(self) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import gc
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -93,7 +93,8 @@ class ActorLoop:
         self._reception = Reception(self.seat.role, self.home / "runs" / self.journal.folder.parent.name)
         self._cursor_file = CursorFile(self.journal.folder, reopens=self.can_open) if is_boxed(self.seat.role) else None
         self._space = Space(self.seat.instance, self.refusals, self.log, lambda: self.is_stopping, self._heartbeat)
-        self._execution = self._space.secure(lambda: self._new_execution(self._numbering))
+        first = replace(self._space, heartbeat=lambda: self.reporter.heartbeat(0, 0, {}))  # there is no actor yet
+        self._execution = first.secure(lambda: self._new_execution(self._numbering))
 
     @property
     def actor(self) -> Actor:

@@ -5,10 +5,13 @@ In: the place of a message, or the identity of one. Out: the bytes of its payloa
 page cache when its sender has journalled it; reading it there costs a fraction of passing it through a socket. A
 payload that a journal names by its first message is found by scanning that sender's segment once and remembering
 offsets.
+
+A receiver that checks such a payload itself, against the hash in the message that names it, gets it as a view of the
+mapped segment: neither copied nor checked here.
 """
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +19,8 @@ from bus.codec import BytesLike, unpack
 from bus.core import MessageRef
 from bus.envelope import Place
 from bus.errors import DecodeError, JournalError, MissingInputError
+from bus.frame import FRAME_HEADER_BYTES, Frame, FrameKind, parse_header
+from bus.mapping import MappedFiles
 from bus.segment import MOST_NAMES, SegmentName, SegmentReader, list_segments
 from bus.step import MAX_BODY_BYTES, MAX_SEQ, Outgoing, decode_step
 
@@ -56,6 +61,12 @@ def _seqs_with_payload(body: bytes) -> list[int]:
         return []
 
 
+def _segment_for(ref: MessageRef, held: list[tuple[SegmentName, Path]]) -> Path | None:
+    """Of the segments `held`, oldest first, the one that the message is in if it is in any."""
+    at = bisect_right(held, SegmentName(ref.epoch, ref.seq), key=lambda entry: entry[0])
+    return held[at - 1][1] if at and held[at - 1][0].epoch == ref.epoch else None
+
+
 def travelling(payloads: tuple[BytesLike, ...]) -> tuple[BytesLike, ...]:
     """What goes through the socket: all payloads, or none when together they are better read from the journal."""
     return payloads if sum(map(len, payloads)) < LEFT_BEHIND_BYTES else ()
@@ -64,8 +75,12 @@ def travelling(payloads: tuple[BytesLike, ...]) -> tuple[BytesLike, ...]:
 class PayloadStore:
     """Reads the payloads of the messages of one run."""
 
-    def __init__(self, run_folder: Path) -> None:
+    def __init__(self, run_folder: Path, checks_named: bool = True) -> None:
+        """`checks_named`: payloads that a journal names are checked here; else the receiver checks them."""
         self._run_folder = run_folder
+        self._checks_named = checks_named
+        self._mapped = MappedFiles()
+        self._segments: dict[str, list[tuple[SegmentName, Path]]] = {}
         self._indices: dict[Path, _SegmentIndex] = {}
         self._reader: SegmentReader | None = None
 
@@ -89,28 +104,34 @@ class PayloadStore:
             path, offset = self._frame_of(ref)
         except OSError as error:
             raise MissingInputError("/".join(map(str, ref)), str(error)) from error
-        out = self._message(path, offset, ref)
+        out = self._message(path, offset, ref) if self._checks_named else self._mapped_message(path, offset, ref)
         if not out.origins or out.origins[0] is not None:
             raise MissingInputError("/".join(map(str, ref)), f"its frame at {offset} of {path.name} holds no payload")
         return out.payloads[0]
 
     def _frame_of(self, ref: MessageRef) -> tuple[Path, int]:
         """The segment that holds the payload of `ref`, and where its frame begins."""
-        wanted = SegmentName(ref.epoch, ref.seq)
+        known = self._known_frame(ref)
+        if known is not None:
+            return known
         is_instance = Path(ref.sender).name == ref.sender
         held = list_segments(self._run_folder / ref.sender, most=MOST_NAMES) if is_instance else []
-        path = max((path for name, path in held if name <= wanted), default=None)
-        offset = self._offset_in(path, ref) if path is not None else None
-        if path is None or offset is None:
+        self._segments[ref.sender] = held
+        path = _segment_for(ref, held)
+        if path is not None:
+            reader = self._open(path)
+            self._indices.setdefault(path, _SegmentIndex(reader.first_frame)).extend(reader)
+        known = self._known_frame(ref)
+        if known is None:
             raise MissingInputError("/".join(map(str, ref)), f"no frame of {ref.sender} holds its payload")
-        return path, offset
+        return known
 
-    def _offset_in(self, path: Path, ref: MessageRef) -> int | None:
-        reader = self._open(path)
-        index = self._indices.setdefault(path, _SegmentIndex(reader.first_frame))
-        if index.offset_of(ref.seq) is None:
-            index.extend(reader)
-        return index.offset_of(ref.seq)
+    def _known_frame(self, ref: MessageRef) -> tuple[Path, int] | None:
+        """The same as far as it was looked up before."""
+        path = _segment_for(ref, self._segments.get(ref.sender, []))
+        index = self._indices.get(path) if path is not None else None
+        offset = None if index is None else index.offset_of(ref.seq)
+        return None if path is None or offset is None else (path, offset)
 
     def _message(self, path: Path, offset: int, ref: MessageRef) -> Outgoing:
         try:
@@ -122,6 +143,24 @@ class PayloadStore:
             raise MissingInputError("/".join(map(str, ref)), str(error)) from error
         raise MissingInputError("/".join(map(str, ref)), f"no intact frame at {offset} of {path.name}")
 
+    def _mapped_message(self, path: Path, offset: int, ref: MessageRef) -> Outgoing:
+        """The same with payloads as views, unchecked; what holds no such message is refused as well."""
+        try:
+            start = offset + FRAME_HEADER_BYTES
+            view, name = self._mapped.view, str(path)
+            header = parse_header(view(name, offset, start))
+            if header is None:
+                raise ValueError("no frame begins there")
+            middle = start + header.body_bytes
+            body, payload = bytes(view(name, start, middle)), view(name, middle, offset + header.size)
+            step = (FrameKind.STEP, header.step, header.wall_ns, body, payload, offset, header.checksum)
+            for out in decode_step(Frame(*step)).outgoing:
+                if out.seq == ref.seq:
+                    return out
+        except (OSError, JournalError, ValueError) as error:
+            raise MissingInputError("/".join(map(str, ref)), str(error)) from error
+        raise MissingInputError("/".join(map(str, ref)), f"no frame at {offset} of {path.name} holds it")
+
     def _open(self, path: Path) -> SegmentReader:
         if self._reader is None or self._reader.path != path:
             self.close()
@@ -129,7 +168,8 @@ class PayloadStore:
         return self._reader
 
     def close(self) -> None:
-        """Let go of the open segment."""
+        """Let go of all segments."""
+        self._mapped.close()
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -9,6 +9,7 @@ as it was then. Snapshots in the journal are compared with the state, too.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bus.core import Actor, Cursor, Input, MessageRef, StepPosition, StoreFullError
 from bus.difference import Comparison, Difference
@@ -17,10 +18,12 @@ from bus.execution import Execution, Step
 from bus.frame import Fault, Frame, FrameKind
 from bus.readback import Accepted, Readback, RefusedBody
 from bus.recording import Recording
+from bus.seating import book_in
 from bus.segment import SegmentName
 from bus.step import Numbering, SnapshotRecord, StepRecord, decode_snapshot, decode_step
 from bus.torn import is_unfinished
 from schemas.errors import OneirosError
+from schemas.guests import NO_GUESTS
 from schemas.manifest import Seat
 
 COMMIT_STEPS = 64
@@ -48,6 +51,15 @@ class JournalDamage:
     reason: str
     missing: MessageRef | None = None
     """The input that cannot be read back."""
+
+
+class Restored(NamedTuple):
+    """A snapshot to begin with."""
+
+    position: StepPosition
+    record: SnapshotRecord
+    guests: object
+    """The last observation of guests before it; None when there was none."""
 
 
 @dataclass
@@ -176,27 +188,33 @@ class Replay:
         if found is None:
             self.verdict.notes.append("no snapshot has a step after it: replayed from the beginning")
             return start
-        position, record = found
+        position, record, guests = found
         execution = self._start_process(position.epoch)
         if execution.actor.store is not None:
             self.verdict.notes.append("the store is part of the state: replayed from the beginning")
             return start
         execution.actor.core.restore(record.state)
         execution.numbering.predecessors = dict(record.predecessors)
+        if (book := book_in(guests)) is not None:
+            execution.seat_guests(book)
+            self._readback.observe(guests)
         self._readback.start_after(record.cursors)
         self.verdict.started_from = position.step
         return position
 
-    def _last_useful_snapshot(self, until: int | None) -> tuple[StepPosition, SnapshotRecord] | None:
-        candidate = found = None
+    def _last_useful_snapshot(self, until: int | None) -> Restored | None:
+        candidate: tuple[StepPosition, Frame, object] | None = None
+        found, guests = candidate, None
         for name, _, item in self._recording.frames(self._seat.instance):
             if isinstance(item, Fault) or (until is not None and item.step > until):
                 continue
             if item.kind is FrameKind.SNAPSHOT:
-                candidate = (StepPosition(name.epoch, item.step), item)
+                candidate = (StepPosition(name.epoch, item.step), item, guests)
             elif item.kind is FrameKind.STEP:
                 found = candidate
-        return None if found is None else (found[0], decode_snapshot(found[1]))
+                event = decode_step(item).event
+                guests = guests if book_in(event) is None else event
+        return None if found is None else Restored(found[0], decode_snapshot(found[1]), found[2])
 
     def _start_process(self, epoch: int) -> Execution:
         """What happened at each process start: a fresh actor takes over the state."""
@@ -207,7 +225,8 @@ class Replay:
             before.actor.store.close()
         numbering = Numbering(epoch)
         numbering.predecessors = dict(predecessors)
-        self._execution = Execution(self._build(), self._seat, self._seats, numbering)
+        guests = before.book if before is not None else NO_GUESTS
+        self._execution = Execution(self._build(), self._seat, self._seats, numbering, guests)
         if state is not None:
             self._execution.actor.core.restore(state)
         self._epoch = epoch

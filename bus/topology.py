@@ -12,8 +12,41 @@ from schemas.bias import BiasProfile
 from schemas.control import Failed, Heartbeat, Ready, Stopped
 from schemas.dreams import DreamEntry
 from schemas.feedback import EpochReport, FeedbackBatch, FeedbackReceipt, FeedbackStored
+from schemas.friend import (
+    DialogClose,
+    ForgetDialog,
+    FriendDecline,
+    FriendOffer,
+    FriendOpen,
+    GenerateLine,
+    LineGenerated,
+    LineObserved,
+    ObserveLine,
+    OriginTold,
+    PauseFriend,
+    SayLine,
+    TryDialog,
+)
+from schemas.persona import (
+    CommitReceipt,
+    CooldownClaim,
+    CooldownReply,
+    DialogCommit,
+    DialogForgotten,
+    FriendState,
+    FriendStateRequest,
+    PauseNoted,
+)
 from schemas.pool import AdoptDream, PinDreams
-from schemas.regimes import CapBreached, EvaluateDomain, PackWritten, SafetyVerdict, TrialFinished, TrialStarted
+from schemas.regimes import (
+    CancelEvaluation,
+    CapBreached,
+    EvaluateDomain,
+    PackWritten,
+    SafetyVerdict,
+    TrialFinished,
+    TrialStarted,
+)
 from schemas.retrieval import (
     BatchRequest,
     LearningBatch,
@@ -43,6 +76,7 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     Row("learner", BatchRequest, "pool-keeper"),
     Row("learner", FeedbackBatch, "pool-keeper"),
     Row("learner", EpochReport, "pool-keeper"),
+    Row("learner", EpochReport, "friend"),
     Row("learner", PoolStatsRequest, "pool-keeper"),
     Row("pool-keeper", RetrievedSet, "learner"),
     Row("pool-keeper", LearningBatch, "learner"),
@@ -55,12 +89,35 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     Row("supervisor", AdoptDream, "pool-keeper"),
     Row("supervisor", PinDreams, "pool-keeper"),
     Row("supervisor", EvaluateDomain, "regime-runner"),
+    Row("supervisor", CancelEvaluation, "regime-runner"),
     Row("regime-runner", TrialStarted, "safety-watchdog"),
     Row("regime-runner", TrialFinished, "safety-watchdog"),
     Row("regime-runner", PackWritten, "safety-watchdog"),
     Row("regime-runner", PackWritten, "pool-keeper"),
+    Row("regime-runner", PackWritten, "friend"),
     Row("safety-watchdog", SafetyVerdict, "regime-runner"),
     Row("safety-watchdog", CapBreached, "regime-runner"),
+    Row("supervisor", SayLine, "friend"),
+    Row("supervisor", TryDialog, "friend"),
+    Row("supervisor", PauseFriend, "friend"),
+    Row("supervisor", ForgetDialog, "friend"),
+    Row("friend", FriendStateRequest, "pool-keeper"),
+    Row("friend", CooldownClaim, "pool-keeper"),
+    Row("friend", DialogCommit, "pool-keeper"),
+    Row("friend", PauseNoted, "pool-keeper"),
+    Row("friend", DialogForgotten, "pool-keeper"),
+    Row("pool-keeper", FriendState, "friend"),
+    Row("pool-keeper", CooldownReply, "friend"),
+    Row("pool-keeper", CommitReceipt, "friend"),
+    Row("field-host", OriginTold, "friend"),
+    Row("field-host", FriendOffer, "friend"),
+    Row("field-host", LineGenerated, "friend"),
+    Row("field-host", LineObserved, "friend"),
+    Row("friend", FriendDecline, "field-host"),
+    Row("friend", FriendOpen, "field-host"),
+    Row("friend", GenerateLine, "field-host"),
+    Row("friend", ObserveLine, "field-host"),
+    Row("friend", DialogClose, "field-host"),
     *(Row(role, message, "supervisor") for role in ACTOR_ROLES for message in CONTROL),
 )
 

@@ -59,6 +59,8 @@ class Message(Record):
     kind: ClassVar[str] = ""
     version: ClassVar[int] = 1
     payload_fields: ClassVar[tuple[str, ...]] = ()
+    is_private: ClassVar[bool] = False
+    """Whether its values are for nobody's eyes: a refusal names the field and not what was in it."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

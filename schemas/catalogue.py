@@ -9,8 +9,41 @@ from schemas.bias import BiasProfile
 from schemas.control import Failed, Heartbeat, Ready, Stopped
 from schemas.dreams import DreamEntry
 from schemas.feedback import EpochReport, FeedbackBatch, FeedbackReceipt, FeedbackStored
+from schemas.friend import (
+    DialogClose,
+    ForgetDialog,
+    FriendDecline,
+    FriendOffer,
+    FriendOpen,
+    GenerateLine,
+    LineGenerated,
+    LineObserved,
+    ObserveLine,
+    OriginTold,
+    PauseFriend,
+    SayLine,
+    TryDialog,
+)
+from schemas.persona import (
+    CommitReceipt,
+    CooldownClaim,
+    CooldownReply,
+    DialogCommit,
+    DialogForgotten,
+    FriendState,
+    FriendStateRequest,
+    PauseNoted,
+)
 from schemas.pool import AdoptDream, PinDreams
-from schemas.regimes import CapBreached, EvaluateDomain, PackWritten, SafetyVerdict, TrialFinished, TrialStarted
+from schemas.regimes import (
+    CancelEvaluation,
+    CapBreached,
+    EvaluateDomain,
+    PackWritten,
+    SafetyVerdict,
+    TrialFinished,
+    TrialStarted,
+)
 from schemas.retrieval import (
     BatchRequest,
     LearningBatch,
@@ -25,7 +58,14 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     AdoptDream,
     BatchRequest,
     BiasProfile,
+    CancelEvaluation,
     CapBreached,
+    CommitReceipt,
+    CooldownClaim,
+    CooldownReply,
+    DialogClose,
+    DialogCommit,
+    DialogForgotten,
     DreamEntry,
     EpochReport,
     EvaluateDomain,
@@ -33,9 +73,22 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     FeedbackBatch,
     FeedbackReceipt,
     FeedbackStored,
+    ForgetDialog,
+    FriendDecline,
+    FriendOffer,
+    FriendOpen,
+    FriendState,
+    FriendStateRequest,
+    GenerateLine,
     Heartbeat,
     LearningBatch,
+    LineGenerated,
+    LineObserved,
+    ObserveLine,
+    OriginTold,
     PackWritten,
+    PauseFriend,
+    PauseNoted,
     PinDreams,
     PoolStats,
     PoolStatsRequest,
@@ -44,9 +97,11 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     RetrievalQuery,
     RetrievedSet,
     SafetyVerdict,
+    SayLine,
     Stopped,
     TrialFinished,
     TrialStarted,
+    TryDialog,
 )
 
 ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")

@@ -11,7 +11,7 @@ from pydantic import Field
 from schemas.base import Count, Record
 from schemas.ids import InstanceText
 
-GuestRole = Literal["learner"]
+GuestRole = Literal["learner", "field-host"]
 """The roles that a guest may take."""
 MAX_GUESTS: Final = 64
 

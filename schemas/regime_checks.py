@@ -225,9 +225,8 @@ def _of_value(
     """Judges a value with everything that its placeholder can stand for."""
     if template is None or option.kind == "scratch" or "{" not in template:
         if not option.takes(template):
-            yield Problem(
-                place, f"{'no value' if template is None else repr(template)} is given; {option.allowed()} is"
-            )
+            given = "no value" if template is None else repr(template)
+            yield Problem(place, f"{given} is given; {option.allowed()} is allowed")
         return
     names = PLACEHOLDER.findall(template)
     name = names[0] if len(names) == 1 else ""

@@ -16,8 +16,10 @@ PYTHON: Final = "python3"
 KERNELS: Final = "actors.regime_runner.workloads"
 """Package of our own kernels: child programs that print one JSON object."""
 
-_WHOLE = re.compile(r"-?[0-9]{1,15}")
-_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?(e-?[0-9]{1,3})?")
+_WHOLE = re.compile(r"[0-9]{1,15}")
+_COUNT = re.compile(r"[1-9][0-9]{0,2}")
+_SIGNED = re.compile(r"-?[0-9]{1,3}")
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?(e-?[0-9]{1,3})?")
 _SIZE = re.compile(r"[0-9]{1,15}[kmgKMG]?")
 _DURATION = re.compile(r"[0-9]{1,9}(ms|s)")
 _SPLIT = re.compile(r"[0-9]{1,6}[km]/[0-9]{1,3}(:[0-9]{1,6}[km]/[0-9]{1,3})*")
@@ -27,7 +29,7 @@ _BELOW = re.compile(re.escape(SCRATCH) + r"(/[a-z0-9][a-z0-9_-]{0,31})?")
 class Option(NamedTuple):
     """One option of a program: what its value may be."""
 
-    kind: Literal["flag", "whole", "number", "size", "duration", "split", "word", "scratch"]
+    kind: Literal["flag", "whole", "count", "signed", "number", "size", "duration", "split", "word", "scratch"]
     words: tuple[str, ...] = ()
     default: str | None = None
     """Of our own kernels: what is meant where the option is absent; None where it must be given."""
@@ -47,6 +49,8 @@ class Option(NamedTuple):
 
 _PATTERNS: Final = {
     "whole": _WHOLE,
+    "count": _COUNT,
+    "signed": _SIGNED,
     "number": _NUMBER,
     "size": _SIZE,
     "duration": _DURATION,
@@ -55,8 +59,10 @@ _PATTERNS: Final = {
 }
 _MEANING: Final = {
     "flag": "no value",
-    "whole": "a whole number",
-    "number": "a number",
+    "whole": "a whole number from 0 on",
+    "count": "a whole number from 1 to 999",
+    "signed": "a whole number from -999 to 999",
+    "number": "a number from 0 on",
     "size": "a size such as 64m",
     "duration": "a time such as 1500ms",
     "split": "block sizes with shares, such as 4k/60:64k/40",
@@ -83,6 +89,10 @@ def _whole(default: int | None = None) -> Option:
     return Option("whole", default=None if default is None else str(default))
 
 
+def _count(default: int | None = None) -> Option:
+    return Option("count", default=None if default is None else str(default))
+
+
 def _word(*words: str, default: str | None = None) -> Option:
     return Option("word", words, words[0] if default is None else default)
 
@@ -97,10 +107,10 @@ PROGRAMS: Final[dict[str, Program]] = {
         {
             "seconds": _SECONDS,
             "rate": _RATE,
-            "threads": _whole(1),
+            "threads": _count(1),
             "request-kb": _whole(),
             "chunk-kb": _whole(),
-            "zstd-level": _whole(),
+            "zstd-level": Option("signed"),
         },
         ("compression_ratio",),
     ),
@@ -110,7 +120,7 @@ PROGRAMS: Final[dict[str, Program]] = {
             "mode": _word("poll", "serve", "matmul", "mixed"),
             "batch": _whole(1),
             "dtype": _word("float32", "float16", "bfloat16"),
-            "streams": _whole(1),
+            "streams": _count(1),
             "graphs": _word("off", "on"),
             "tf32": _word("off", "on"),
             "side": _whole(1024),
@@ -123,10 +133,10 @@ PROGRAMS: Final[dict[str, Program]] = {
         {
             "seconds": _SECONDS,
             "graph": _word("null", "filter", "duplex"),
-            "channels": _whole(2),
+            "channels": _count(2),
             "taps": _whole(512),
             "period": _whole(),
-            "periods": _whole(),
+            "periods": _count(),
             "method": _word("direct", "fft"),
             "resampler": _word("linear", "sinc16", "sinc64"),
         },
@@ -139,7 +149,7 @@ PROGRAMS: Final[dict[str, Program]] = {
             "rate": _RATE,
             "bytes": _whole(),
             "block-kb": _whole(),
-            "threads": _whole(1),
+            "threads": _count(1),
             "thp": _word("default", "hugepage", "nohugepage"),
             "prefault": _word("off", "on"),
         },
@@ -148,7 +158,7 @@ PROGRAMS: Final[dict[str, Program]] = {
         {
             "seconds": _SECONDS,
             "rate": _RATE,
-            "threads": _whole(1),
+            "threads": _count(1),
             "fsync-every": _whole(0),
             "bytes": _whole(),
             "folder": Option("scratch"),
@@ -159,9 +169,9 @@ PROGRAMS: Final[dict[str, Program]] = {
         {
             "seconds": _SECONDS,
             "input": _word("silence", "phrases", "noisy"),
-            "workers": _whole(1),
-            "beam-exp": _whole(),
-            "wbeam-exp": _whole(),
+            "workers": _count(1),
+            "beam-exp": Option("signed"),
+            "wbeam-exp": Option("signed"),
             "max-hmms": _whole(),
             "chunk-ms": _whole(),
             "wpm": _whole(160),
@@ -176,23 +186,23 @@ PROGRAMS: Final[dict[str, Program]] = {
             "seconds": _SECONDS,
             "rate": _RATE,
             "wave": _word("even", "square"),
-            "threads": _whole(1),
+            "threads": _count(1),
             "burst-ms": _whole(0),
             "chunk-kb": _whole(),
         },
     ),
-    "pipes": Program({"seconds": _SECONDS, "pairs": _whole(), "batch": _whole()}),
+    "pipes": Program({"seconds": _SECONDS, "pairs": _count(), "batch": _whole()}),
     "conversation": Program(
         {
             "seconds": _SECONDS,
             "rate": _RATE,
-            "clients": _whole(1),
+            "clients": _count(1),
             "short-share": _whole(100),
             "short-words": _whole(30),
             "long-words": _whole(200),
             "reply-cap": _whole(),
             "history": _whole(),
-            "workers": _whole(1),
+            "workers": _count(1),
             "retrieval": _word("off", "on"),
             "top-k": _whole(5),
             "rrf-k": _whole(60),
@@ -214,7 +224,7 @@ PROGRAMS: Final[dict[str, Program]] = {
             "direct": Option("word", ("0", "1")),
             "fsync": _whole(),
             "end_fsync": Option("word", ("0", "1")),
-            "numjobs": _whole(),
+            "numjobs": _count(),
             "runtime": Option("duration"),
             "unlink": Option("word", ("1",)),
             "randrepeat": Option("word", ("0", "1")),
@@ -232,7 +242,7 @@ PROGRAMS: Final[dict[str, Program]] = {
             "duration": _whole(),
             "interval": _whole(),
             "policy": Option("word", ("other", "batch", "idle")),
-            "threads": _whole(),
+            "threads": _count(),
             "histogram": _whole(),
             "histfile": Option("word", ("/dev/null",)),
             "json": Option("word", ("/dev/stdout",)),
@@ -241,10 +251,10 @@ PROGRAMS: Final[dict[str, Program]] = {
     ),
     "stress-ng": Program(
         {
-            "cpu": _whole(),
-            "vm": _whole(),
+            "cpu": _count(),
+            "vm": _count(),
             "vm-bytes": Option("size"),
-            "switch": _whole(),
+            "switch": _count(),
             "timeout": _whole(),
             "temp-path": Option("scratch"),
             "quiet": Option("flag"),

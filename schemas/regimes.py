@@ -209,3 +209,9 @@ class EvaluateDomain(Message):
     refresh_baseline: bool
     tier_b: tuple[str, ...]
     """Settings of the machine that may be changed, by name."""
+
+
+class CancelEvaluation(Message):
+    """End an order that waits or is being carried out; what was measured is kept. supervisor -> regime-runner."""
+
+    order_id: OrderId

@@ -3,11 +3,22 @@
 from typing import Final, Literal, get_args
 
 Role = Literal[
-    "dreamer", "pool-keeper", "learner", "bias-synthesizer", "regime-runner", "safety-watchdog", "supervisor"
+    "dreamer",
+    "pool-keeper",
+    "learner",
+    "bias-synthesizer",
+    "friend",
+    "field-host",
+    "regime-runner",
+    "safety-watchdog",
+    "supervisor",
 ]
 
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 ACTOR_ROLES: Final[tuple[Role, ...]] = tuple(role for role in ROLES if role != "supervisor")
+GUEST_ONLY: Final[tuple[Role, ...]] = ("field-host",)
+"""Those that are guests or nobody: programs of the user's, which are no part of a run from its beginning."""
+RESIDENT_ROLES: Final[tuple[Role, ...]] = tuple(role for role in ACTOR_ROLES if role not in GUEST_ONLY)
 
 
 def module_of(role: Role) -> str:

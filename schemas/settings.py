@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.base import Record, Unit
+from schemas.friend_settings import FriendSettings
 from schemas.isolation import Demand, Rung
+from schemas.regimes import Sampler
 from schemas.retrieval import MAX_K, RetrievalMode
 
 Positive = Annotated[float, Field(gt=0.0)]
@@ -160,6 +162,37 @@ class SupervisorSettings(Record):
     """Where the ladder begins; the best rung at or below it that this machine has is taken."""
 
 
+class RegimesSettings(Record):
+    """[regimes] (seed 003)"""
+
+    trials: Annotated[int, Field(ge=1, le=1000)]
+    """Pairs of trials, candidate and baseline, in each regime of a candidate."""
+    population: Annotated[int, Field(ge=2, le=1000)]
+    """Candidates of a generation."""
+    quick_population: Annotated[int, Field(ge=2, le=1000)]
+    """The same under --quick."""
+    sampler: Sampler
+    """What proposes candidates."""
+    has_random_arm: bool
+    """Whether as many random candidates are measured beside those of the search, from its second generation on."""
+    confirmed: Annotated[int, Field(ge=0, le=100)]
+    """How many of the best are measured again, on fresh pairs, in a fresh process."""
+    budget_s: Positive
+    """Longest evaluation that is begun, by its plan, and longest that goes on, seconds."""
+    budget_mib: Annotated[int, Field(ge=0)]
+    """Most that the trials of an evaluation may write, by plan and by count."""
+    tier_b: str
+    """Names of machine-wide settings that trials may change, divided by spaces; empty for none."""
+    sensor_root: str
+    """Folder with a tree of sensor files instead of those of the machine, for tests; results are marked."""
+    max_pressure: Annotated[float, Field(gt=0.0, le=1.0)]
+    """CPU pressure of the quiet moment before a trial above which it counts as noisy, share of time."""
+    max_steal: Annotated[float, Field(gt=0.0, le=1.0)]
+    """CPU time stolen by the host above which a trial counts as noisy, share."""
+    noise_repeats: Annotated[int, Field(ge=0, le=1000)]
+    """Noisy trials that are repeated, in each regime of a candidate; the others are flagged."""
+
+
 class EngineSettings(Record):
     """The whole of `engine.toml`."""
 
@@ -171,4 +204,6 @@ class EngineSettings(Record):
     bias: BiasSettings
     learner: LearnerSettings
     journal: JournalSettings
+    regimes: RegimesSettings
+    friend: FriendSettings
     supervisor: SupervisorSettings

@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.settings import EngineSettings
 
-PATH_KEYS = ("run.images", "run.factoids")
+PATH_KEYS = ("run.images", "run.factoids", "regimes.sensor_root")
 """Settings that name files of the user; relative ones are resolved against the place that states them."""
 
 

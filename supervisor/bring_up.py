@@ -24,14 +24,16 @@ from schemas.manifest import RunManifest
 from schemas.roles import Role
 from supervisor.advice import advise
 from supervisor.configuration import Configuration, Sources, load_configuration
-from supervisor.errors import CannotStartError, RecoveryError
-from supervisor.home import runtime_folder
+from supervisor.errors import CannotStartError, RecoveryError, UsageError
+from supervisor.home import Home, runtime_folder
 from supervisor.inputs import PreparedInputs, prepare_inputs, store_inputs
 from supervisor.lock import Holder, hold_home
 from supervisor.log_lines import utc_text
 from supervisor.manifest import Protection, make_manifest
 from supervisor.nursery import Nursery
 from supervisor.plan import default_seats
+from supervisor.quiet_session import QuietSession
+from supervisor.run_files import freeze_settings
 from supervisor.run_life import Limits, RunLife
 from supervisor.runs import RunFigures, RunFolder, list_runs, next_ordinal
 from supervisor.session import Session
@@ -96,6 +98,17 @@ def bring_up(request: UpRequest, nursery: Nursery, on_settled: Settled) -> Endin
             clear_runtime(runtime)
 
 
+def finish_interrupted(home: Home, runtime: Path) -> None:
+    """Bring every interrupted run of a home that is held to its end. Raises RecoveryError, or UsageError on a stop."""
+    runs = [run for run in list_runs(home) if run.is_open and not close_silent(run)]
+    if not runs:
+        return
+    with QuietSession(home, runtime) as session:
+        for run in runs:
+            if not close_interrupted(session, run):
+                raise UsageError(f"stopped while run {run.run_id} was brought to its end; nothing else was done")
+
+
 def close_silent(run: RunFolder) -> bool:
     """Close an interrupted run in which nothing was said, so that no process is needed; whether it was one."""
     if _has_messages(run):
@@ -143,6 +156,7 @@ def _live(
         plan.configuration, prepared.sha256, default_seats(), ordinal, datetime.now(UTC), protection
     )
     run = _begin(session, manifest)
+    freeze_settings(run, request.sources)
     for line in prepared.left_out.lines():
         session.events.say("warning", "input left out", what=line)
     for warning in prepared.warnings:

@@ -24,6 +24,8 @@ ACTOR_COLOURS: Final[Mapping[str, str]] = {
     "bias-synthesizer": "\x1b[35m",
     "learner": "\x1b[32m",
     "dreamer": "\x1b[34m",
+    "safety-watchdog": "\x1b[31m",
+    "regime-runner": "\x1b[33m",
 }
 OTHER_COLOURS: Final = ("\x1b[96m", "\x1b[95m", "\x1b[92m", "\x1b[94m")
 NAME_WIDTH: Final = 16

@@ -27,7 +27,7 @@ from schemas.settings import RunSettings
 from supervisor.configuration import Configuration
 from supervisor.inputs import PreparedInputs, prepare_inputs, store_inputs
 from supervisor.manifest import Protection, make_manifest
-from supervisor.plan import default_seats
+from supervisor.plan import LOOP, seats_of
 
 DREAMER: Final[Role] = "dreamer"
 BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,7 +80,7 @@ class RealCast:
         scratch = tempfile.TemporaryDirectory(prefix="oneiros-simulation-")
         home, inputs = Path(scratch.name), _inputs(self.configuration.settings.run)
         store_inputs(inputs, home / "inputs")
-        seats = default_seats()
+        seats = seats_of(LOOP)
         manifest = make_manifest(self.configuration, inputs.sha256, seats, 1, BEGINNING, UNPROTECTED)
         manifest = manifest.model_copy(update={"seed": seed})
         archive = PoolOnDisk(seats)

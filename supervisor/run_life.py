@@ -52,6 +52,8 @@ class Limits:
     """BiasProfiles that the dreamer applied."""
     caught_up: bool = False
     """Once every actor has been ready and found its inbox empty `QUIET_BEATS` times."""
+    is_over: Callable[[], bool] | None = None
+    """Once this says so, or an actor was given up; asked about ten times a second."""
 
 
 class RunLife:
@@ -191,6 +193,8 @@ class RunLife:
             self.supervision.request_stop("recovered", now_s)
         if limits.caught_up and self.supervision.failed:
             self.supervision.request_stop("failed", now_s)
+        if limits.is_over is not None and (limits.is_over() or self.supervision.failed):
+            self.supervision.request_stop("failed" if self.supervision.failed else "done", now_s)
         if limits.profiles is not None and self.profiles_applied >= limits.profiles:
             self.supervision.request_stop("until-profiles", now_s)
         if limits.seconds is not None and now_s - self._began_s >= limits.seconds:
@@ -212,7 +216,7 @@ class RunLife:
         return all(a.state == "ready" and a.heartbeat is not None and not a.heartbeat.traffic.queue for a in actors)
 
     def _publish(self, segment: str) -> str | None:
-        """Let the pool-keeper read orders; why not, where it is about to leave."""
+        """Let an actor read orders; why not, where it is about to leave."""
         if self.supervision.stop_reason is not None:
             return "the loop is stopping; say it again when it has stopped"
         try:

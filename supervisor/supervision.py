@@ -19,7 +19,7 @@ from schemas.settings import SupervisorSettings
 from supervisor.actor_names import unknown_actor
 from supervisor.crash_report import exit_text
 from supervisor.events import EventSink
-from supervisor.plan import start_order, stop_order
+from supervisor.plan import RENEWED, start_order, stop_order
 from supervisor.processes import Launcher, Process
 from supervisor.restarts import RestartHistory, RestartPolicy
 from supervisor.supervised import SupervisedActor
@@ -28,7 +28,8 @@ EXIT_CANNOT_START: Final = 78
 """EX_CONFIG of sysexits(3): the actor cannot start, and trying again does not help."""
 EXIT_SUCCESSOR: Final = 75
 """EX_TEMPFAIL of sysexits(3): the actor left in order, and another process is to go on from its journal. Taken at its
-word where a box lets it open no next segment, and when it has come further than where it was ready; else it died."""
+word where a box lets it open no next segment or its role goes on in fresh processes, and when it has come further than
+where it was ready; else it died."""
 LATE_GRACE_S: Final = 2.0
 """Between SIGTERM and SIGKILL for an actor that no longer answers."""
 
@@ -260,7 +261,7 @@ class Supervision:
 
     def _may_have_successor(self, actor: SupervisedActor) -> bool:
         is_bound = self._duty.isolation == "seccomp-no-open" and is_boxed(actor.seat.role)
-        return is_bound and actor.has_advanced
+        return (is_bound or actor.seat.role in RENEWED) and actor.has_advanced
 
     def _decide_after_death(self, actor: SupervisedActor, now_s: float) -> None:
         delay_s = actor.history.record_death(now_s, actor.was_ready_for_s(now_s))

@@ -20,7 +20,7 @@ from schemas.ids import RunId
 from supervisor.configuration import Sources, load_configuration
 from supervisor.home import Home
 from supervisor.manifest import Protection, make_manifest
-from supervisor.plan import default_seats
+from supervisor.plan import LOOP, seats_of
 from supervisor.recorded.auditing import AuditReport, AuditRequest, audit_run
 from supervisor.runs import RunFigures, RunFolder
 from supervisor.stats import SECTION_OF
@@ -37,7 +37,7 @@ class Court:
 
     def __init__(self, home: Home, examples: dict[str, Message]) -> None:
         self.home, self.examples = home, examples
-        manifest = make_manifest(load_configuration(Sources(home)), "ab" * 32, default_seats(), 1, MOMENT, BOXED)
+        manifest = make_manifest(load_configuration(Sources(home)), "ab" * 32, seats_of(LOOP), 1, MOMENT, BOXED)
         self.run = RunFolder(home, RunId(manifest.run_id))
         self.run.write_manifest(manifest)
         dream = examples["DreamEntry"]

@@ -21,6 +21,18 @@ from schemas.feedback import (
 )
 from schemas.ids import derived_id
 from schemas.pool import AdoptDream, PinDreams
+from schemas.regimes import (
+    Breach,
+    CancelEvaluation,
+    CapBreached,
+    EvaluateDomain,
+    PackWritten,
+    Reading,
+    SafetyVerdict,
+    TrialFinished,
+    TrialStarted,
+    Unchecked,
+)
 from schemas.retrieval import (
     BatchRequest,
     LearningBatch,
@@ -33,6 +45,7 @@ from schemas.retrieval import (
     RetrievedSet,
     SkippedEntry,
 )
+from tests.friend_examples import friend_messages
 
 BLOB = bytes(range(32))
 DIGEST = hashlib.sha256(BLOB).digest()
@@ -66,12 +79,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files of the wire anew")
     parser.addoption("--kills", type=int, default=12, help="random kill -9 over all actors and the supervisor")
     parser.addoption("--kill-seed", type=int, default=None, help="repeat the moments and victims of an earlier test")
+    parser.addoption("--acceptance", action="store_true", help="measure seed 003 at full length: ten trials an arm")
 
 
 @pytest.fixture(scope="session")
 def examples() -> dict[str, Message]:
     """Kind to an example of that message; every message of the catalogue is there."""
-    found = {message.kind: message for message in (*_loop_messages(), *_answers(), *_control_messages())}
+    found = {
+        message.kind: message for message in (*_loop_messages(), *_answers(), *_control_messages(), *_trial_messages())
+    }
+    found |= {message.kind: message for message in friend_messages()}
     assert set(found) == {cls.kind for cls in MESSAGES}, "a message has no example"
     return found
 
@@ -191,4 +208,63 @@ def _control_messages() -> tuple[Message, ...]:
         Heartbeat(instance="dreamer", epoch=1, step=9, traffic=traffic, figures=figures, last_refusal=None),
         Stopped(instance="dreamer", epoch=1, step=9),
         Failed(instance="dreamer", epoch=1, step=9, input_reference="bias-synthesizer 1/4", reason="no space left"),
+    )
+
+
+def _trial_messages() -> tuple[Message, ...]:
+    trial = "ev1.gen0_07.stress.c003"
+    breach = Breach(cap="temp_peak_c", limit=90.0, value=91.0, unit="C", source="hwmon0/temp1_input")
+    hot = Reading(value=91.0, unit="C", source="hwmon0/temp1_input", reason=None)
+    missing = Reading(value=None, unit="W", source=None, reason="no powercap zone")
+    return (
+        EvaluateDomain(
+            order_id="ev1",
+            domain="cpu",
+            genome={"threads": 2, "duty": 0.5, "policy": "batch"},
+            generations=2,
+            population=4,
+            profile="quick",
+            trials=10,
+            seed=None,
+            sampler="nsga2",
+            refresh_baseline=False,
+            tier_b=("governor",),
+        ),
+        CancelEvaluation(order_id="ev1"),
+        TrialStarted(
+            trial_id=trial,
+            domain="cpu",
+            regime="stress",
+            guard_pid=4711,
+            guard_started_ticks=123_456,
+            timeout_s=180.0,
+            settings={"governor": "performance"},
+        ),
+        TrialFinished(
+            trial_id=trial,
+            status="killed",
+            readings={"errors": Reading(value=0.0, unit="errors", source="workload", reason=None)},
+        ),
+        PackWritten(
+            order_id="ev1",
+            domain="cpu",
+            cand_id="gen0_07",
+            generation=0,
+            path="artifacts/candidates/cpu/gen0_07.json",
+            sha256=DIGEST.hex(),
+            is_valid=True,
+            safe=None,
+            score_v2=0.75,
+        ),
+        SafetyVerdict(
+            trial_id=trial,
+            phase="final",
+            applied={"governor": "applied"},
+            unchecked=(Unchecked(cap="package_power_w", reason="no powercap zone"),),
+            safe=False,
+            readings={"temp_peak_c": hot, "watts": missing},
+            breaches=(breach,),
+            injected=True,
+        ),
+        CapBreached(trial_id=trial, breach=breach, killed=3),
     )

@@ -1,16 +1,17 @@
 """The pool-keeper decides: what enters the pool, what a learner is told, what feedback counts (seed 000, section 4).
 
-In: DreamEntry, the learner's requests, FeedbackBatch, EpochReport, BiasProfile, the user's orders. Out: the answers of
-`actors.pool_keeper.retrieving` and `crediting`. It refuses, with the reason, whatever the topology does not allow.
-Its whole state is its store, so that a snapshot is empty; each answer is a function of the store and the message. The
-one error that it raises is a PoolError: the disk is full or the pool file is damaged, and nothing since the last
-commit is stored.
+In: DreamEntry, the learner's requests, FeedbackBatch, EpochReport, BiasProfile, PackWritten, what a friend asks for,
+the user's orders. Out: the answers of `actors.pool_keeper.retrieving`, `crediting` and `befriending`. It refuses, with
+the reason, whatever the topology does not allow. Its whole state is its store, so that a snapshot is empty; each answer
+is a function of the store and the message. The one error that it raises is a PoolError: the disk is full or the pool
+file is damaged, and nothing since the last commit is stored.
 """
 
 import json
 from collections.abc import Mapping
 
 from actors.pool_keeper.adopting import adopt, pin
+from actors.pool_keeper.befriending import befriend
 from actors.pool_keeper.budgeting import make_room
 from actors.pool_keeper.crediting import credit
 from actors.pool_keeper.eviction import Budget
@@ -21,7 +22,9 @@ from bus.core import Input, Note, Outcome, Received, Scalar, Started
 from schemas.bias import BiasProfile
 from schemas.dreams import DreamEntry
 from schemas.feedback import EpochReport, FeedbackBatch
+from schemas.persona import CooldownClaim, DialogCommit, DialogForgotten, FriendStateRequest, PauseNoted
 from schemas.pool import AdoptDream, PinDreams
+from schemas.regimes import PackWritten
 from schemas.retrieval import BatchRequest, PoolStatsRequest, RetrievalQuery
 
 TALLIES = (
@@ -73,7 +76,7 @@ class PoolKeeper:
         columns = self._store.columns
         coherence, entropy = columns.means()
         return {
-            "dreams_total": columns.count,
+            "dreams_total": columns.dreams,
             "pool_sequence": columns.last_sequence,
             "coherence_mean": coherence,
             "spectral_entropy_mean": entropy,
@@ -85,17 +88,18 @@ class PoolKeeper:
 
     def _start(self) -> Outcome:
         columns = self._store.columns
+        if self._budget.is_limited:
+            self._store.niches(self._budget.bins)
         notes = [Note("warning", repair) for repair in self._store.repairs]
-        notes.append(Note("info", f"pool holds {columns.count} dreams in {columns.blob_bytes} bytes of tensors"))
+        notes.append(Note("info", f"pool holds {columns.dreams} dreams in {columns.blob_bytes} bytes of tensors"))
         return Outcome(notes=notes)
 
     def _receive(self, event: Received, now_ns: int) -> Outcome:
         store = self._store
-        step = Step(event.ref, now_ns)
+        step, before = Step(event.ref, now_ns), store.columns.last_sequence
         match event.message:
             case DreamEntry() as entry:
-                outcome = persist(store, self._gate, entry, step)
-                outcome.notes += make_room(store, self._budget, step)
+                outcome = self._make_room(persist(store, self._gate, entry, step), before, step)
             case RetrievalQuery() as query:
                 outcome = retrieve(store, query, step)
             case BatchRequest() as request:
@@ -109,13 +113,22 @@ class PoolKeeper:
             case BiasProfile() as profile:
                 outcome = self._keep_profile(profile, step)
             case AdoptDream() as dream:
-                outcome = adopt(store, dream, step)
-                outcome.notes += make_room(store, self._budget, step)
+                outcome = self._make_room(adopt(store, dream, step), before, step)
             case PinDreams() as order:
                 outcome = pin(store, order, step)
+            case PackWritten() as pack:
+                outcome = self._note_pack(pack, step)
+            case FriendStateRequest() | CooldownClaim() | DialogCommit() | PauseNoted() | DialogForgotten() as asked:
+                outcome = befriend(store.friends, asked, step)
             case other:
                 reason = f"{other.kind} from {event.ref.sender}: the pool-keeper takes no such message"
                 outcome = Outcome(refusal=reason)
+        return outcome
+
+    def _make_room(self, outcome: Outcome, before: int, step: Step) -> Outcome:
+        """Evict for the dream that came in behind sequence `before`, if one did."""
+        if self._store.columns.last_sequence > before:
+            outcome.notes += make_room(self._store, self._budget, step)
         return outcome
 
     def _note_epoch(self, report: EpochReport, step: Step) -> Outcome:
@@ -126,6 +139,12 @@ class PoolKeeper:
         self._store.insert("epochs", (None, self._store.run_id, learner, report.epoch, step.now_ns, packed))
         self._store.count("epochs_reported")
         return Outcome(notes=[Note("debug", f"{learner} finished epoch {report.epoch}")])
+
+    def _note_pack(self, pack: PackWritten, step: Step) -> Outcome:
+        sender, epoch, seq = step.ref
+        values = pack.model_dump()
+        self._store.log("packs", {"ts_ns": step.now_ns, "sender": sender, "sender_epoch": epoch, "seq": seq, **values})
+        return Outcome()
 
     def _keep_profile(self, profile: BiasProfile, step: Step) -> Outcome:
         found = self._store.row("SELECT 1 FROM bias_profiles WHERE profile_id = ?", profile.profile_id)

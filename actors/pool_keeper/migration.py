@@ -3,10 +3,12 @@
 In: a home whose pool nobody else holds, and the layout that its settings ask for. Out: a pool file of today's version
 in that layout; the file of an older version stays beside it as `dream_pool.sqlite.vN.bak`. Until the one rename that
 puts the copy in place the old file is untouched: killed before it, the next start begins anew, after it all is done.
-Refused: a file of a newer program, and a file that another program has open, for its write-ahead log would be lost.
+Refused: a file of a newer program, and a file that another program has open, for its write-ahead log would be lost; a
+disk without room for the copy, before it is begun or, when it fills up meanwhile, with what was copied removed.
 """
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,9 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from actors.pool_keeper import schema
-from actors.pool_keeper.blobs import BLOB_FOLDER, INLINE_BYTES, BlobFiles, Place
-from actors.pool_keeper.connection import POOL_FILE, Layout, refuse_others, version_of
-from actors.pool_keeper.errors import PoolHeldError, PoolVersionError
+from actors.pool_keeper.blobs import BLOB_FOLDER, INLINE_BYTES, SUFFIX, BlobFiles, Place
+from actors.pool_keeper.connection import MIB, POOL_FILE, Layout, named, refuse_others, version_of
+from actors.pool_keeper.errors import PoolError, PoolFullError, PoolHeldError, PoolVersionError
 from actors.pool_keeper.rows import GROW_SEGMENT
 from bus.files import sync_folder
 
@@ -27,6 +29,7 @@ STEP_BYTES: Final = 256 * 1024 * 1024
 PATIENCE_S: Final = 1.0
 """How long a foreign program may read on before the pool is held for migrating."""
 COPY_SUFFIX: Final = ".new"
+UNMOVED: Final = "the pool is as it was: free space on the disk of the home folder and start again"
 
 
 def silent(_: str) -> None:
@@ -37,8 +40,7 @@ def migrate_file(home: Path, layout: Layout, segment_bytes: int, tell: Tell) -> 
     """Bring the pool under `home` up to date, if it has one. Raises PoolError, sqlite3.Error, OSError."""
     path = home / POOL_FILE
     copy = path.with_name(path.name + COPY_SUFFIX)
-    for leftover in path.parent.glob(f"{copy.name}*"):
-        leftover.unlink()
+    _remove(copy)
     if not path.exists() or not path.stat().st_size:
         return
     with closing(sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)) as old:
@@ -50,11 +52,16 @@ def migrate_file(home: Path, layout: Layout, segment_bytes: int, tell: Tell) -> 
             return
         tell(f"pool: migrating version {version} to {schema.VERSION}, blobs to {layout}, on a copy")
         _settle_log(old)
-        _copy(old, copy, tell)
-    with closing(sqlite3.connect(copy, isolation_level=None)) as new:
-        new.execute("PRAGMA journal_mode = OFF")
-        _lift(new, version)
-        _lay_out(new, home, layout, segment_bytes, tell)
+        _check_room(home, path, needs_twice=layout_of(old) != layout)
+        try:
+            _copy(old, copy, tell)
+            with closing(sqlite3.connect(copy, isolation_level=None)) as new:
+                new.execute("PRAGMA journal_mode = OFF")
+                _lift(new, version)
+                _lay_out(new, home, layout, segment_bytes, tell)
+        except (sqlite3.Error, OSError) as error:
+            _remove(copy)
+            raise _unmoved(error) from error
     _swap(path, copy, None if version == schema.VERSION else version)
     tell(f"pool: version {schema.VERSION}, blobs in {layout}, is in place")
 
@@ -63,6 +70,30 @@ def layout_of(connection: sqlite3.Connection) -> str:
     """The layout of an open pool file; one of version 1 has all blobs in its rows."""
     found = connection.execute("SELECT value FROM meta WHERE key = 'layout'").fetchone()
     return "sqlite" if found is None else str(found[0])
+
+
+def _check_room(home: Path, path: Path, *, needs_twice: bool) -> None:
+    """Raise PoolFullError when the copy, and the blobs beside it where they move, cannot fit."""
+    blobs = sum(segment.stat().st_size for segment in (home / BLOB_FOLDER).glob(f"*{SUFFIX}"))
+    needed = path.stat().st_size + ((blobs or path.stat().st_size) if needs_twice else 0)
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise PoolFullError(
+            f"{POOL_FILE} is to be migrated on a copy, which needs {-(-needed // MIB)} MiB, and {free // MIB} MiB are "
+            f"free; {UNMOVED}"
+        )
+
+
+def _unmoved(error: sqlite3.Error | OSError) -> PoolError:
+    """What went wrong, and that nothing is lost."""
+    reason = named(error)
+    return type(reason)(f"{reason}; {UNMOVED}") if isinstance(reason, PoolFullError) else reason
+
+
+def _remove(copy: Path) -> None:
+    """Delete a copy that is not whole, and what SQLite keeps beside it."""
+    for leftover in copy.parent.glob(f"{copy.name}*"):
+        leftover.unlink()
 
 
 def _settle_log(connection: sqlite3.Connection) -> None:
@@ -98,17 +129,22 @@ def _lay_out(connection: sqlite3.Connection, home: Path, layout: Layout, segment
     move = _into_segments if layout == "segments" else _into_rows
     connection.execute("BEGIN IMMEDIATE")
     done = told = 0
-    for size in move(connection, blobs):
-        done += size
-        if done - told >= STEP_BYTES:
-            told = done
-            tell(f"pool: moved {done} bytes of blobs to {layout}")
-    blobs.sync()
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('layout', ?)", (layout,))
-    connection.execute("COMMIT")
-    blobs.close()
-    if layout == "segments":
-        connection.execute("VACUUM")
+    try:
+        for size in move(connection, blobs):
+            done += size
+            if done - told >= STEP_BYTES:
+                told = done
+                tell(f"pool: moved {done} bytes of blobs to {layout}")
+        blobs.sync()
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('layout', ?)", (layout,))
+        connection.execute("COMMIT")
+        if layout == "segments":
+            connection.execute("VACUUM")
+    except (sqlite3.Error, OSError):
+        blobs.roll_back()
+        raise
+    finally:
+        blobs.close()
 
 
 def _into_segments(connection: sqlite3.Connection, blobs: BlobFiles) -> Iterator[int]:

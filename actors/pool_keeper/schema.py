@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from actors.pool_keeper.errors import PoolVersionError
+from actors.pool_keeper.friend_schema import DDL
 
 
 class Executor(Protocol):
@@ -121,7 +122,23 @@ def add_storage(connection: Executor) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (create, add_storage)
+INDICES: Final = ("CREATE INDEX IF NOT EXISTS tombstones_by_eviction ON tombstones(evicted_at)",)
+"""Made where they are missing: a file with them has no other version, for older programs read and write it as well."""
+
+
+def add_indices(connection: Executor) -> None:
+    """Make what of `INDICES` is missing."""
+    for statement in INDICES:
+        connection.execute(statement)
+
+
+def add_friend(connection: Executor) -> None:
+    """Version 2 becomes 3: what is kept of friends. No row moves."""
+    for statement in DDL:
+        connection.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Migration, ...]] = (create, add_storage, add_friend)
 """Entry n lifts version n to n + 1; an empty file has version 0."""
 
 VERSION: Final = len(MIGRATIONS)

@@ -39,10 +39,14 @@ LIMITS: Final[dict[Role, Limits]] = {
     "pool-keeper": Limits(memory_bytes=32768 * MIB),
     "learner": Limits(memory_bytes=16384 * MIB),
     "bias-synthesizer": Limits(memory_bytes=4096 * MIB),
+    "regime-runner": Limits(memory_bytes=65536 * MIB),
+    "safety-watchdog": Limits(memory_bytes=4096 * MIB),
+    "friend": Limits(memory_bytes=4096 * MIB),
 }
 """Memory without what the inputs take, file size beyond that of a segment. Of descriptors everybody gets all that is
 allowed: whoever is called by others runs out of them while accepting, at which libzmq aborts, so that a flood of calls
-would end it; and a boxed one can open nothing with them."""
+would end it; and a boxed one can open nothing with them. What a regime-runner starts inherits its limits: they are
+wide, and each trial has those of its order."""
 
 
 @dataclass(frozen=True, slots=True)

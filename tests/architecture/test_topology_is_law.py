@@ -72,8 +72,31 @@ def test_every_actor_tells_the_supervisor_of_its_process():
         assert all(is_allowed(role, message.kind, "supervisor") for message in CONTROL)
 
 
-def test_the_supervisor_has_words_for_the_pool_keeper_alone():
-    assert {row.receiver for row in TOPOLOGY if row.sender == "supervisor"} == {"pool-keeper"}
+def test_the_supervisor_has_words_for_the_pool_keeper_the_regime_runner_and_the_friend_alone():
+    assert {row.receiver for row in TOPOLOGY if row.sender == "supervisor"} == {
+        "pool-keeper",
+        "regime-runner",
+        "friend",
+    }
+
+
+def test_no_message_of_those_who_measure_the_machine_can_reach_the_dreamer():
+    reached, waiting = set(), ["regime-runner", "safety-watchdog"]
+    while waiting:
+        sender = waiting.pop()
+        news = {row.receiver for row in TOPOLOGY if row.sender == sender and row.message not in CONTROL} - reached
+        reached |= news
+        waiting += [receiver for receiver in news if receiver in ("regime-runner", "safety-watchdog")]
+
+    assert reached == {"regime-runner", "safety-watchdog", "pool-keeper", "friend"}
+    assert not is_allowed("regime-runner", "BiasProfile", "dreamer")
+
+
+def test_no_message_of_a_friend_or_a_field_can_reach_the_dreamer():
+    # seed 001 and dossier, section 5: the dreamer still receives BiasProfile only
+    told = {row.receiver for row in TOPOLOGY if row.sender in ("friend", "field-host") and row.message not in CONTROL}
+
+    assert told == {"pool-keeper", "friend", "field-host"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

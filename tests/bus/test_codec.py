@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from bus.codec import MAX_BODY_BYTES, decode_body, encode_body, pack, payloads_of, unpack
 from bus.envelope import MAX_ENVELOPE_BYTES, Envelope, decode_envelope, encode_envelope
 from bus.errors import DecodeError
+from bus.frame import Frame, FrameKind
+from bus.step import MAX_EPOCH, MAX_SEQ, StepRecord, decode_step, encode_step
+from schemas.base import Message
 from schemas.bias import BiasProfile
 from schemas.catalogue import CATALOGUE
 from schemas.dreams import DreamEntry
@@ -76,6 +79,19 @@ def test_missing_and_extra_fields_are_refused() -> None:
         decode_body(PoolStatsRequest, pack({"request": 1, "surprise": 2}))
 
 
+@pytest.mark.parametrize("kind", sorted(kind for kind, cls in CATALOGUE.items() if cls.is_private))
+def test_what_is_said_to_a_friend_is_never_quoted_in_a_refusal(kind: str, examples: dict[str, Message]) -> None:
+    # issue 7: no friend text in ordinary logs, and refusals are one
+    fields = unpack(encode_body(examples[kind]))
+    spoilt = {name: "a secret" if isinstance(value, str) else ["a secret"] for name, value in fields.items()}
+
+    with pytest.raises(DecodeError) as caught:
+        decode_body(CATALOGUE[kind], pack({**spoilt, "a": "secret"}))
+
+    assert "secret" not in str(caught.value)
+    assert next(iter(fields)) in str(caught.value)
+
+
 def test_trailing_bytes_are_refused() -> None:
     with pytest.raises(DecodeError, match="not one msgpack map"):
         decode_body(PoolStatsRequest, pack({"request": 1}) + b"\x00")
@@ -124,6 +140,9 @@ def test_an_envelope_survives_its_bytes() -> None:
         pack((*ENVELOPE[:-1], "text")),
         pack((*ENVELOPE, 1)),
         pack((*ENVELOPE[:3], -1, *ENVELOPE[4:])),
+        pack((*ENVELOPE[:3], MAX_EPOCH + 1, *ENVELOPE[4:])),
+        pack((*ENVELOPE[:4], MAX_SEQ + 1, *ENVELOPE[5:])),
+        pack((*ENVELOPE[:12], 2**63)),
         encode_envelope(ENVELOPE) + b"\x00",
         bytes(MAX_ENVELOPE_BYTES + 1),
         pack((*ENVELOPE[:1], True, *ENVELOPE[2:])),
@@ -132,6 +151,15 @@ def test_an_envelope_survives_its_bytes() -> None:
 def test_what_is_no_envelope_is_refused(data: bytes) -> None:
     with pytest.raises(DecodeError):
         decode_envelope(data)
+
+
+def test_whoever_is_taken_at_its_word_can_be_journalled() -> None:
+    largest = ENVELOPE._replace(epoch=MAX_EPOCH, seq=MAX_SEQ)
+
+    taken = decode_envelope(encode_envelope(largest))
+    body, _ = encode_step(StepRecord(taken.ref, b"", (), None))
+
+    assert decode_step(Frame(FrameKind.STEP, 1, 0, body, memoryview(b""), 0, len(body))).event == taken.ref
 
 
 @given(st.binary(max_size=200), st.sampled_from(sorted(CATALOGUE)))

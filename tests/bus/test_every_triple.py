@@ -48,8 +48,8 @@ class NotedRefusals(Refusals):
         super().__init__(folder, instance)
         self.heard = heard
 
-    def add(self, sender: str, kind: str, reason: str) -> None:
-        super().add(sender, kind, reason)
+    def add(self, sender: str, kind: str, reason: str, holder: str | None = None) -> None:
+        super().add(sender, kind, reason, holder)
         self.heard.refused.append((sender, kind))
 
 

@@ -104,6 +104,22 @@ def test_a_store_that_runs_full_takes_each_input_once(stage, talker: Callable[[]
     assert kept == list(range(1, len(kept) + 1))
 
 
+def test_a_store_that_is_full_before_there_is_an_actor_is_waited_for(stage) -> None:
+    shelf: dict[str, object] = {}
+    attempts = iter(range(10**9))
+
+    def build() -> Actor:
+        if next(attempts) < 2:
+            raise StoreFullError("the shelf is full")
+        ledger = Ledger(shelf, 0)
+        return Actor(Bookkeeper(ledger), RandomSource(1, 1, "pool-keeper"), store=ledger)
+
+    keeper = stage.enter("pool-keeper", build)
+
+    assert next(attempts) == 3
+    assert keeper.refusals.count == 2
+
+
 @dataclass
 class Scribe:
     """A keeper's shape that writes a file now and then."""

@@ -9,22 +9,24 @@ import zmq
 from zmq.utils import z85
 
 from bus.codec import encode_body
-from bus.core import Actor, MessageRef, Observed, Received, Started
+from bus.core import Actor, Input, MessageRef, Observed, Outcome, Received, Scalar, Send, Started
 from bus.doorkeeper import Door
 from bus.envelope import Envelope, encode_envelope
 from bus.execution import Execution, UndeclaredMessageError
 from bus.keys import KeyBook
 from bus.link import Inbox, Outlet, make_context
+from bus.randomness import RandomSource
 from bus.recording import Recording
 from bus.replay import Bounds, Replay
 from bus.seating import FILE_NAME, GUESTS, Reception, hears_guests
 from bus.step import Numbering
 from schemas.guests import Guest, GuestBook
 from schemas.manifest import Seat
-from schemas.retrieval import PoolStatsRequest
+from schemas.retrieval import PoolStatsRequest, RequestRefused
 from schemas.roles import ACTOR_ROLES
 
 ANN = Seat(instance="ann", role="learner")
+REFUSED = RequestRefused(request_kind="PoolStatsRequest", request_epoch=1, request_seq=1, reason="not now")
 
 
 def book(key: str | None = None, version: int = 1, takes_frames: bool = False) -> GuestBook:
@@ -41,12 +43,12 @@ def write(home: Path, found: GuestBook) -> None:
     (home / "runs" / "run" / FILE_NAME).write_bytes(found.model_dump_json().encode())
 
 
-def test_only_the_pool_keeper_looks_for_guests() -> None:
+def test_only_the_pool_keeper_and_the_friend_look_for_guests() -> None:
     # the dreamer hears BiasProfile alone: it is not even told that there are guests
-    assert [role for role in ACTOR_ROLES if hears_guests(role)] == ["pool-keeper"]
+    assert [role for role in ACTOR_ROLES if hears_guests(role)] == ["pool-keeper", "friend"]
 
 
-@pytest.mark.parametrize("role", [role for role in ACTOR_ROLES if role != "pool-keeper"])
+@pytest.mark.parametrize("role", [role for role in ACTOR_ROLES if role not in ("pool-keeper", "friend")])
 def test_nobody_else_opens_the_guest_book(role, tmp_path: Path) -> None:
     write(tmp_path, book())
 
@@ -115,6 +117,50 @@ def test_a_keeper_serves_a_guest_after_a_kill_and_the_replay_needs_no_journal_of
     assert not (stage.run_folder / "ann").exists()
     assert verdict.is_identical, verdict
     assert verdict.messages == 2
+
+
+class AtOnce:
+    """Tells a guest something at every start after the first."""
+
+    def __init__(self) -> None:
+        self.starts = 0
+
+    def handle(self, event: Input, now_ns: int) -> Outcome:
+        del now_ns
+        if isinstance(event, Observed):
+            return Outcome()
+        self.starts += isinstance(event, Started)
+        return Outcome(sends=[Send(REFUSED, to="ann")] if self.starts > 1 else [])
+
+    def snapshot(self) -> bytes:
+        return bytes([self.starts])
+
+    def restore(self, data: bytes) -> None:
+        self.starts = data[0]
+
+    def figures(self) -> dict[str, Scalar]:
+        return {}
+
+
+@pytest.mark.parametrize("from_snapshot", [False, True])
+def test_an_actor_that_speaks_to_a_guest_as_soon_as_it_starts_again_is_replayed_the_same(
+    stage, from_snapshot: bool
+) -> None:
+    def build() -> Actor:
+        return Actor(AtOnce(), RandomSource(7, 1, "pool-keeper"))
+
+    write(stage.home, book())
+    keeper = stage.enter("pool-keeper", build)
+    stage.play(lambda: keeper.reporter.guests.version == 1)
+    for epoch in (2, 3):
+        stage.kill(keeper)
+        keeper = stage.enter("pool-keeper", build, epoch=epoch)
+    stage.kill(keeper)
+    seat = next(seat for seat in stage.seats if seat.role == "pool-keeper")
+    verdict = Replay(Recording(stage.run_folder), seat, stage.seats, build).run(Bounds(from_snapshot=from_snapshot))
+
+    assert verdict.is_identical, verdict
+    assert verdict.messages >= 1
 
 
 def say(outlet: Outlet, number: int) -> None:

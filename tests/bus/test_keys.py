@@ -9,25 +9,27 @@ from bus.errors import EndpointError, StartError
 from bus.keys import SUPERVISOR, KeyBook, hand_over, take_over
 from bus.topology import TOPOLOGY
 from schemas.manifest import Seat
+from schemas.roles import ACTOR_ROLES
 
-INSTANCES = ("dreamer", "pool-keeper", "learner", "bias-synthesizer", SUPERVISOR)
+SEATS = tuple(Seat(instance=role, role=role) for role in ACTOR_ROLES)
+INSTANCES = (*ACTOR_ROLES, SUPERVISOR)
 
 
 @pytest.mark.parametrize("instance", INSTANCES)
-def test_a_ring_holds_the_inboxes_that_the_topology_lets_it_write_to(instance: str, seats: tuple[Seat, ...]) -> None:
+def test_a_ring_holds_the_inboxes_that_the_topology_lets_it_write_to(instance: str) -> None:
     book = KeyBook()
 
-    ring = book.ring(instance, seats)
+    ring = book.ring(instance, SEATS)
 
     receivers = {row.receiver for row in TOPOLOGY if row.sender == instance}
     assert ring.peers == {name: book.pair(name).public for name in receivers}
 
 
 @pytest.mark.parametrize("instance", INSTANCES)
-def test_a_ring_admits_those_whom_the_topology_lets_write_to_it(instance: str, seats: tuple[Seat, ...]) -> None:
+def test_a_ring_admits_those_whom_the_topology_lets_write_to_it(instance: str) -> None:
     book = KeyBook()
 
-    ring = book.ring(instance, seats)
+    ring = book.ring(instance, SEATS)
 
     senders = {row.sender for row in TOPOLOGY if row.receiver == instance}
     assert ring.admitted == {book.pair(name).public: name for name in senders}

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -235,3 +236,15 @@ def test_timers_and_answers_live_side_by_side() -> None:
     assert Outcome(wants_successor=True).has_consequences
     assert Outcome(timers=[SetTimer("t", 1.0)]).has_consequences
     assert Asker().handle(Fired("t"), 0).refusal is not None
+
+
+def test_a_private_effect_is_for_the_user_alone_whatever_the_umask_lets_through(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write(tmp_path, WriteFile("data/answers.json", b"{}", is_private=True))
+        write(tmp_path, WriteFile("data/public.json", b"{}"))
+    finally:
+        os.umask(before)
+
+    modes = [(tmp_path / "data" / name).stat().st_mode & 0o777 for name in ("answers.json", "public.json")]
+    assert modes == [0o600, 0o666]

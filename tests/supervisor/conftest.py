@@ -8,8 +8,9 @@ import pytest
 from schemas.control import Failed, Heartbeat, Ready, Traffic
 from schemas.isolation import Rung
 from schemas.manifest import Seat
+from schemas.roles import Role
 from schemas.settings import SupervisorSettings
-from supervisor.plan import default_seats
+from supervisor.plan import LOOP, seats_of
 from supervisor.stats import Scalar
 from supervisor.supervised import SupervisedActor
 from supervisor.supervision import Duty, Supervision
@@ -77,14 +78,20 @@ class FakeLauncher:
 class Stage:
     """A supervision with its fakes and its clock."""
 
-    def __init__(self, settings: SupervisorSettings = SETTINGS, isolation: Rung = "seccomp-no-open") -> None:
+    def __init__(
+        self,
+        settings: SupervisorSettings = SETTINGS,
+        isolation: Rung = "seccomp-no-open",
+        roles: tuple[Role, ...] = LOOP,
+    ) -> None:
         self.now_s = 0.0
         self.launcher = FakeLauncher()
         self.events: list[tuple[str, str, Scalar]] = []
         self.crashes: list[tuple[str, int | None, str | None]] = []
         self._epochs: dict[str, int] = {}
         duty = Duty(settings, self.launcher, self._next_epoch, self._say, self._crash, seed=1, isolation=isolation)
-        self.supervision = Supervision(default_seats(), duty)
+        self.roles = roles
+        self.supervision = Supervision(seats_of(roles), duty)
 
     def actor(self, name: str) -> SupervisedActor:
         return self.supervision.actors[name]
@@ -113,7 +120,7 @@ class Stage:
         self.process(name).status = status
 
     def everything_up(self) -> None:
-        for name in STARTED:
+        for name in self.roles:
             self.turn()
             self.ready(name)
         self.turn()

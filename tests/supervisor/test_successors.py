@@ -4,6 +4,7 @@ import pytest
 
 from bus.host import EXIT_SUCCESSOR as ACTORS_EXIT
 from schemas.isolation import Rung
+from supervisor.plan import PAIR
 from supervisor.supervision import EXIT_SUCCESSOR
 from tests.supervisor.conftest import Stage
 
@@ -79,3 +80,17 @@ def test_an_actor_that_ends_so_while_everything_stops_is_stopped(running) -> Non
 
     assert running.supervision.is_finished
     assert running.launcher.spawned[-1] == ("dreamer", 1)
+
+
+def test_a_runner_that_wants_a_fresh_process_gets_one_at_once() -> None:
+    stage = Stage(roles=PAIR)
+    stage.everything_up()
+    stage.beat("regime-runner")
+    stage.process("regime-runner").status = EXIT_SUCCESSOR
+
+    stage.turn()
+    stage.turn(0.0)
+
+    assert stage.launcher.spawned[-1] == ("regime-runner", 2)
+    assert stage.crashes == []
+    assert stage.actor("regime-runner").restarts == 0

@@ -21,7 +21,7 @@ from bus.core import Cursor
 from bus.payloads import PayloadStore
 from bus.stream import Journalled, SenderStream
 
-ACTORS = ("dreamer", "pool-keeper", "learner", "bias-synthesizer")
+ACTORS = ("dreamer", "pool-keeper", "learner", "bias-synthesizer", "safety-watchdog", "regime-runner", "friend")
 FAST = (
     "--set=dreamer.rate_hz=60",
     "--set=learner.rounds_hz=30",
@@ -43,11 +43,17 @@ class House:
         """Add to the environment of what is started from now on."""
         self._environment.update(more)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        command = [sys.executable, "-m", "supervisor.cli", arguments[0], "--home", str(self.home), *arguments[1:]]
+    def run(self, *arguments: str, said: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, `friend show` as well as `status`; `said` is its standard input."""
+        words = (*arguments[0].split(), "--home", str(self.home), *arguments[1:])
         return subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+            [sys.executable, "-m", "supervisor.cli", *words],
+            env=self._environment,
+            input=said,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
         )
 
     def socket_of(self, instance: str) -> Path:
@@ -70,7 +76,7 @@ class House:
         log.close()
         self._supervisors.append(supervisor)
         if ready:
-            self.until(lambda: [row["state"] for row in self.actors()] == ["ready"] * 5)
+            self.until(lambda: [row["state"] for row in self.actors()] == ["ready"] * (len(ACTORS) + 1))
         return supervisor
 
     def output(self) -> str:

@@ -22,7 +22,7 @@ from bus.segment import list_segments
 from tests.system.conftest import House
 
 FAST = ("--set=dreamer.rate_hz=60", "--set=learner.rounds_hz=30", "--set=learner.test_per_class=8")
-ACTORS = ("dreamer", "pool-keeper", "learner", "bias-synthesizer")
+ACTORS = ("dreamer", "pool-keeper", "learner", "bias-synthesizer", "safety-watchdog", "regime-runner", "friend")
 
 pytestmark = pytest.mark.system
 

@@ -15,7 +15,7 @@ import pytest
 from bus.codec import decode_body
 from schemas.dreams import DreamEntry
 
-ACTORS = ("dreamer", "pool-keeper", "learner", "bias-synthesizer")
+ACTORS = ("dreamer", "pool-keeper", "learner", "bias-synthesizer", "safety-watchdog", "regime-runner", "friend")
 FAST = ("--set=dreamer.rate_hz=60", "--set=learner.rounds_hz=30", "--set=learner.test_per_class=8")
 KILLS = 20
 
@@ -75,7 +75,9 @@ def test_random_kills_of_everything_lose_and_double_nothing(house, request: pyte
             supervisor = house.up(*FAST, "--set=supervisor.max_restarts=1000")
         else:
             os.kill(house.pid(victim), signal.SIGKILL)
-        house.until(lambda: len(house.actors()) == 5 and all(row["state"] == "ready" for row in house.actors()))
+        house.until(
+            lambda: len(house.actors()) == len(ACTORS) + 1 and all(row["state"] == "ready" for row in house.actors())
+        )
         recoveries.append((time.monotonic() - began, victim))
         enough = dreams + moments.randrange(1, 8)
         house.until(lambda enough=enough: house.figure("pool.dreams_total") >= enough)

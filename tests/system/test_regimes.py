@@ -26,7 +26,7 @@ def short(tmp_path: Path) -> Path:
     folder = tmp_path / "short"
     folder.mkdir()
     regimes = default_file().with_name("regimes.yaml").read_text()
-    (folder / "regimes.yaml").write_text(re.sub(r"quick: [0-9.]+(\}\n\s+setup_s)", r"quick: 0.1\1", regimes))
+    (folder / "regimes.yaml").write_text(re.sub(r"quick: [0-9.]+(\}\n\s+setup_s)", r"quick: 0.02\1", regimes))
     (folder / "caps.yaml").write_bytes(default_file().with_name("caps.yaml").read_bytes())
     (folder / "engine.toml").write_text("[regimes]\nnoise_repeats = 0\n")
     return folder
@@ -43,6 +43,7 @@ def test_a_runner_that_is_killed_goes_on_and_the_stopped_run_is_replayed_the_sam
     replayed = house.run("replay", house.runs()[-1], "--json")
 
     assert evaluation.returncode == 130
+    assert standing_of(house) == "interrupted"
     assert list((house.home / "regimes" / "scratch").iterdir()) == []
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
     assert {verdict["actor"] for verdict in json.loads(replayed.stdout)["actors"]} == {
@@ -51,6 +52,32 @@ def test_a_runner_that_is_killed_goes_on_and_the_stopped_run_is_replayed_the_sam
     }
     assert epochs_of(house, "regime-runner") >= 2
     assert not (house.home / "pool" / "dream_pool.sqlite").exists()
+
+
+def test_ctrl_c_has_a_running_loop_cancel_the_order_and_the_loop_lives_on(house, short: Path) -> None:
+    loop = house.up(f"--config={short}", ready=False)
+    until(
+        lambda: any(row["name"] == "regime-runner" and row["state"] == "ready" for row in house.actors()),
+        "a runner",
+        60.0,
+    )
+    evaluation = begin(house, "evaluate", "conversation", "--quick", "--trials=50", "--genome=top_k=5", "--json")
+    until(lambda: trials_of(house) >= 1, "a trial", 60.0)
+
+    evaluation.send_signal(signal.SIGINT)
+    said, _ = evaluation.communicate(timeout=60)
+
+    assert evaluation.returncode == 130
+    assert json.loads(said)["is_interrupted"] is True
+    assert standing_of(house) == "cancelled"
+    assert list((house.home / "regimes" / "scratch").iterdir()) == []
+    assert loop.poll() is None
+
+
+def standing_of(house) -> str:
+    """How the last order ended, by its report."""
+    (report,) = (house.home / "artifacts" / "evaluations").glob("*.json")
+    return str(json.loads(report.read_bytes())["standing"])
 
 
 def trials_of(house) -> int:

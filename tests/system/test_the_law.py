@@ -60,7 +60,19 @@ def test_every_other_kind_from_every_sender_is_refused_and_counted_even_without_
     assert kinds_heard_by_the_dreamer(house) == {"BiasProfile"}
 
 
-@pytest.mark.parametrize("name", ["supervisor", "pool-keeper", "bias-synthesizer", "learner", "dreamer"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "supervisor",
+        "pool-keeper",
+        "bias-synthesizer",
+        "learner",
+        "dreamer",
+        "safety-watchdog",
+        "regime-runner",
+        "friend",
+    ],
+)
 def test_nobody_without_a_key_of_the_run_comes_in(house, push: zmq.Socket[bytes], name: str) -> None:
     house.up(*FAST)
     push.connect(inbox_of(house, name))

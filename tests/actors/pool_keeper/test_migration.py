@@ -1,15 +1,19 @@
 """Older pools and other layouts: brought up to date on a copy, or left as they were."""
 
+import shutil
 import sqlite3
-from contextlib import closing
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from actors.pool_keeper import migration, schema
 from actors.pool_keeper.copying import content_digest
-from actors.pool_keeper.errors import PoolHeldError
+from actors.pool_keeper.errors import PoolFullError, PoolHeldError
 from bus.codec import encode_body
 from schemas.retrieval import BatchRequest
 
@@ -117,5 +121,68 @@ def test_progress_is_told(tmp_path: Path, large_dream: Any, make_version_1: Any)
 
     migration.migrate_file(tmp_path, "segments", 100_000, told.append)
 
-    assert "migrating version 1 to 2" in told[0]
+    assert f"migrating version 1 to {schema.VERSION}" in told[0]
     assert "in place" in told[-1]
+
+
+def test_a_disk_without_room_for_the_copy_is_told_before_anything_is_written(
+    tmp_path: Path, large_dream: Any, make_version_1: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # issue 5, bad input: disk full during a migration
+    make_version_1(tmp_path, [large_dream(1)])
+    before = (tmp_path / POOL).read_bytes()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000))
+
+    with pytest.raises(PoolFullError, match=r"needs 1 MiB, and 0 MiB are free; the pool is as it was: free space"):
+        migration.migrate_file(tmp_path, "segments", 100_000, migration.silent)
+
+    assert (tmp_path / POOL).read_bytes() == before
+    assert [path.name for path in (tmp_path / "pool").iterdir()] == ["dream_pool.sqlite"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount") or pytest.skip("there is no mount here")
+    order = [mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
+    mounted = subprocess.run(order, check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"this user may not mount a file system: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("when", ["copied", "moved"])
+def test_a_disk_that_fills_up_amid_a_migration_leaves_the_pool_as_it_was(
+    small_disk: Path,
+    large_dream: Any,
+    make_version_1: Any,
+    open_keeper: Any,
+    query: Any,
+    when: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(migration, "STEP_BYTES", 100_000)
+    dreams = [large_dream(number) for number in range(16)]
+    make_version_1(small_disk, dreams)
+    before = (small_disk / POOL).read_bytes()
+    filler = small_disk / "filler"
+
+    def fill(told: str) -> None:
+        if f"pool: {when}" in told:
+            with suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+
+    with pytest.raises(PoolFullError, match="the pool is as it was: free space"):
+        migration.migrate_file(small_disk, "segments", 100_000, fill)
+
+    assert (small_disk / POOL).read_bytes() == before
+    assert not list((small_disk / "pool").glob("*.new*"))
+    left = (small_disk / "pool" / "blobs").glob("*.blob")
+    assert sum(path.stat().st_size for path in left) == 0, "no room is taken by what was moved"
+    filler.unlink()
+    keeper = open_keeper(small_disk, segment_bytes=100_000)
+    assert served(keeper, query, dreams).tensors == tuple(entry.tensor_blob for entry in dreams)

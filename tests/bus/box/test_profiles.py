@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bus.box.profiles import LIMITS, PROFILES, is_boxed, limits_of, walls_of
-from schemas.roles import ACTOR_ROLES, ROLES
+from schemas.roles import RESIDENT_ROLES, ROLES
 from schemas.settings import EngineSettings
 
 ROOT = Path(__file__).parents[3]
@@ -42,11 +42,11 @@ def test_whoever_is_not_boxed_has_no_walls(role) -> None:
 
 
 def test_every_actor_has_limits() -> None:
-    assert set(LIMITS) == set(ACTOR_ROLES)
+    assert set(LIMITS) == set(RESIDENT_ROLES)
 
 
 def test_no_actor_has_fewer_descriptors_than_are_allowed() -> None:
-    assert {role: limits_of(role, settings()).open_files for role in ACTOR_ROLES} == dict.fromkeys(ACTOR_ROLES)
+    assert {role: limits_of(role, settings()).open_files for role in RESIDENT_ROLES} == dict.fromkeys(RESIDENT_ROLES)
 
 
 def test_a_file_of_the_dreamer_may_hold_a_segment_and_the_frame_that_fills_it() -> None:

@@ -1,0 +1,1 @@
+"""The field that lives inside the friend: it hears, it speaks, and it fades."""

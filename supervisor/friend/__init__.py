@@ -1,0 +1,1 @@
+"""What the user asks of the friend: talk, look, pause, forget, try."""
