@@ -26,6 +26,7 @@ from schemas.base import Message
 from schemas.regime_settings import Host
 from schemas.regimes import (
     Breach,
+    CancelEvaluation,
     CapBreached,
     EvaluateDomain,
     Genome,
@@ -181,7 +182,7 @@ class ScriptedRunner:
         assert found is not None
         return found
 
-    def give(self, order: EvaluateDomain) -> "ScriptedRunner":
+    def give(self, order: EvaluateDomain | CancelEvaluation) -> "ScriptedRunner":
         """Say `order` to the core."""
         self._queue.append(Received(MessageRef("supervisor", 1, len(self.inputs) + 1), order))
         return self
@@ -260,7 +261,10 @@ class ScriptedRunner:
                 self._prepared[order.trial_id] = order
                 told = {"trial_id": order.trial_id, "pid": 4711, "started_ticks": 1}
                 self._queue.append(Observed("prepared", json.dumps(told).encode()))
-            case "go":
+            case "drop" if ask.data.decode() in self._prepared:
+                dropped = blank_result(self._prepared.pop(ask.data.decode()), "killed", "told to drop it")
+                self._queue.append(Observed("trial", dropped.model_dump_json().encode()))
+            case "go" if ask.data.decode() in self._prepared:
                 order = self._prepared.pop(ask.data.decode())
                 showing = self._script(order, len(self.orders))
                 self.orders.append(order)

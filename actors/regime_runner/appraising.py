@@ -13,6 +13,7 @@ from actors.regime_runner.bench import without_samples
 from actors.regime_runner.desk import Desk
 from actors.regime_runner.evidence import joined
 from actors.regime_runner.genomes import quality_problems
+from actors.regime_runner.pack_files import read_pack
 from actors.regime_runner.packs import Candidate as Measured
 from actors.regime_runner.packs import Confirmation
 from actors.regime_runner.proposing import Proposing
@@ -58,8 +59,7 @@ class Appraising:
         scores = [
             result.score
             for result in evaluation.results
-            if result.score is not None
-            and (result.origin == "random" or result.generation == evaluation.first_generation)
+            if result.score is not None and (result.origin == "random" or self._is_first_of_search(result))
         ]
         return max(scores, default=None)
 
@@ -67,9 +67,12 @@ class Appraising:
         """Writes for the present evaluation."""
         return Publisher(self.desk)
 
+    def _is_first_of_search(self, result: Result) -> bool:
+        return result.origin == "search" and result.generation == self.desk.evaluation.first_generation
+
     def _publish(self, candidate: Candidate, evidences: Evidences, now_ns: int, outcome: Outcome) -> None:
         publisher, problems = self.publisher(), self._quality_problems(evidences)
-        publisher.keep_baselines(evidences, now_ns, outcome)
+        has_new_baseline = publisher.keep_baselines(evidences, now_ns, outcome)
         measured = Measured(candidate.generation, candidate.cand_id, candidate.genome, evidences, (), problems)
         pack = publisher.pack(measured, now_ns, outcome)
         publisher.samples(measured, "", outcome)
@@ -84,6 +87,20 @@ class Appraising:
         self.desk.evaluation.results.append(result)
         self.desk.evaluation.generation_packs.append(stored_pack(pack))
         self._rank(result, pack, evidences, candidate.origin)
+        if has_new_baseline:
+            self._score_earlier(result, now_ns, outcome)
+
+    def _score_earlier(self, latest: Result, now_ns: int, outcome: Outcome) -> None:
+        """Write the packs anew of candidates that were measured before there was a baseline to score them by."""
+        evaluation, publisher = self.desk.evaluation, self.publisher()
+        for result in (result for result in evaluation.results if result is not latest and result.score is None):
+            every = joined(result.evidences, _flat(result.repeats))
+            pack = publisher.pack(self._measured(result, every), now_ns, outcome)
+            result.score, result.is_better = _standing(pack)
+            evaluation.generation_packs = [
+                stored_pack(pack) if read_pack(text.encode()).cand_id == result.cand_id else text
+                for text in evaluation.generation_packs
+            ]
 
     def _publish_repeat(self, candidate: Candidate, evidences: Evidences, now_ns: int, outcome: Outcome) -> None:
         publisher, result = self.publisher(), self.desk.result_of(candidate.cand_id)
@@ -121,8 +138,7 @@ class Appraising:
     def _rank(self, result: Result, pack: CandidatePack, evidences: Evidences, origin: Origin) -> None:
         """Note the score of a candidate, and tell the search of it if the search has asked for it."""
         status, problems = pack.artifacts.status, pack.artifacts.quality_problems
-        result.score = pack.aggregate.score_v2 if status == "scored" and not problems else None
-        result.is_better = pack.aggregate.improves_over_baseline
+        result.score, result.is_better = _standing(pack)
         if origin == "search":
             goals = objectives(evidences) if status in ("scored", "unscored") else None
             self.proposing.tell(goals, violation=1.0 if status == "unsafe" or problems else 0.0)
@@ -136,6 +152,12 @@ class Appraising:
             mine, its = (_mean_quality(evidence, arm) for arm in ("candidate", "baseline"))
             problems += [f"{evidence.regime}: {text}" for text in quality_problems(settings, mine, its)]
         return tuple(dict.fromkeys(problems))
+
+
+def _standing(pack: CandidatePack) -> tuple[float | None, bool | None]:
+    """The score that a candidate competes with, and whether it improves over the baseline."""
+    is_held = pack.artifacts.status == "scored" and not pack.artifacts.quality_problems
+    return (pack.aggregate.score_v2 if is_held else None), pack.aggregate.improves_over_baseline
 
 
 def _flat(repeats: Iterable[Iterable[RegimeEvidence]]) -> Evidences:

@@ -106,6 +106,11 @@ class Conversation:
                 return self._conclude(attempt, verdict)
         return None
 
+    def drop(self, outcome: Outcome) -> None:
+        """Have the guard end its trial; how it ended is told like any other end."""
+        if self.state.attempt is not None and self.state.attempt.phase != "settling":
+            outcome.asks.append(Ask("drop", self.state.attempt.trial_id.encode()))
+
     def ended(self, data: bytes, outcome: Outcome) -> Concluded | None:
         """The guard has left, and told its result."""
         result, attempt = TrialResult.model_validate_json(data), self.state.attempt

@@ -1,7 +1,8 @@
 """Baselines v2: what the untouched default genome shows, for each domain and regime, with every earlier version.
 
 In: the bytes of `artifacts/baselines.json`, the evidence of a run. Out: the baseline that fits a run, the file with a
-new version. A baseline fits runs of the same profile, host and workload; of the versions that fit the newest counts.
+new version. A baseline fits runs of the same profile, host, workload and origin of its sensors (those of the machine,
+or injected); of the versions that fit the newest counts.
 One is taken from the baseline arm of an evaluation, which is the default genome, when enough of its trials succeeded
 and none was unsafe; `safe` null, where a capped sensor is absent, is taken and recorded. One that fits already stays,
 unless a refresh is asked for: then it goes to `history`, and nothing is ever removed.
@@ -66,6 +67,8 @@ class Baseline(Record):
     ci95: MetricIntervals
     units: dict[Metric, str]
     safe: bool | None
+    injected: bool
+    """Temperatures and powers come from a tree of files that the user gave."""
     code_hash: str
     host_facts: dict[str, str]
     tools: dict[str, str]
@@ -129,6 +132,7 @@ class Baselines:
             ("profile", newest.profile, context.profile),
             ("host", newest.host, context.host),
             ("workload", newest.workload_id, evidence.workload_id),
+            ("origin of its sensors", newest.injected, _is_injected(evidence)),
         )
         differing = ", ".join(f"another {name}" for name, its, ours in conditions if its != ours)
         return f"{evidence.regime}: baseline {newest.baseline_id} is of {differing or 'other conditions'}"
@@ -159,8 +163,12 @@ def _read_entry(entry: dict[str, Any]) -> tuple[Baseline, ...]:
 
 
 def _fits(baseline: Baseline, evidence: RegimeEvidence, context: PackContext) -> bool:
-    mine = (baseline.profile, baseline.host, baseline.workload_id)
-    return mine == (context.profile, context.host, evidence.workload_id)
+    mine = (baseline.profile, baseline.host, baseline.workload_id, baseline.injected)
+    return mine == (context.profile, context.host, evidence.workload_id, _is_injected(evidence))
+
+
+def _is_injected(evidence: RegimeEvidence) -> bool:
+    return any(trial.injected for trial in evidence.trials)
 
 
 def _refusal(evidence: RegimeEvidence, context: PackContext) -> str | None:
@@ -191,6 +199,7 @@ def _taken(evidence: RegimeEvidence, context: PackContext, genome: Genome, known
         ci95=MetricIntervals(**{metric: bootstrap_ci(columns[metric], context.seed) for metric in METRICS}),
         units={name: reading.unit for trial in trials for name, reading in trial.readings.items() if reading.unit},
         safe=None if any(trial.safe is None for trial in trials) else True,
+        injected=_is_injected(evidence),
         code_hash=context.code_hash,
         host_facts=context.host_facts,
         tools=context.tools,

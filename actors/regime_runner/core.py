@@ -1,10 +1,11 @@
 """The regime-runner decides: which trial is run next, and what trials say of a candidate (seed 003).
 
-In: EvaluateDomain, SafetyVerdict, CapBreached, answers of the world about guards and the machine, the settings files of
-the run, timers. Out: what the world is asked for (`survey`, `prepare`, `go`, `drop`), TrialStarted, TrialFinished,
-PackWritten, files. Trials are inputs: a replay repeats every decision and runs nothing. Until the first order it only
-remembers how the run began, and loads nothing of what evaluations need (`actors.regime_runner.runner`). It refuses
-messages and observations that it does not know; an order that cannot be carried out ends with the reason in its report.
+In: EvaluateDomain, CancelEvaluation, SafetyVerdict, CapBreached, answers of the world about guards and the machine, the
+settings files of the run, timers. Out: what the world is asked for (`survey`, `prepare`, `go`, `drop`), TrialStarted,
+TrialFinished, PackWritten, files. Trials are inputs: a replay repeats every decision and runs nothing. Until the first
+order it only remembers how the run began, and loads nothing of what evaluations need (`actors.regime_runner.runner`).
+It refuses messages and observations that it does not know; an order that cannot be carried out ends with the reason in
+its report.
 """
 
 import json

@@ -6,20 +6,23 @@ second generation on, as many drawn at random, so that what the search is worth 
 that comes again is measured on further pairs. The best are measured once more, on fresh pairs, by a fresh process.
 
 An order is refused that is over the budget, that names a genome or settings which do not exist here, or whose settings
-files are wrong; it waits while another is carried out.
+files are wrong; it waits while another is carried out. An order that is cancelled ends its trial first; candidates that
+were measured are kept, the one that was being measured is not. An order that a process of another version began, or
+that can no longer be carried out, ends with the reason in its report.
 """
 
 from typing import Final
 
 from actors.regime_runner.appraising import Appraising
 from actors.regime_runner.attempting import Concluded
+from actors.regime_runner.baselines import Baselines
 from actors.regime_runner.desk import Desk
 from actors.regime_runner.house import House
 from actors.regime_runner.measuring import Measuring
 from actors.regime_runner.packing import candidate_id
 from actors.regime_runner.planning import Plan, Shape, check_budget, plan_cost
 from actors.regime_runner.proposing import Proposing
-from actors.regime_runner.publishing import report
+from actors.regime_runner.publishing import report, report_lost
 from actors.regime_runner.state import Candidate, Evaluation, Origin, State
 from actors.regime_runner.survey import Survey
 from actors.regime_runner.telemetry import run_name
@@ -32,6 +35,7 @@ from schemas.tiers import check_opt_in
 NEXT: Final = "next"
 SURVEY: Final = "survey"
 MAX_PENDING: Final = 16
+CANCELLED: Final = "cancelled by the user; the candidates that were measured are kept"
 
 
 class OrderRefusedError(OneirosError):
@@ -63,9 +67,34 @@ class Evaluating:
         else:
             outcome.refusal = f"order {order.order_id}: {MAX_PENDING} orders wait already; give it again later"
 
+    def cancel(self, order_id: str, now_ns: int, outcome: Outcome) -> None:
+        """End the order `order_id`; a trial that runs for it is ended first."""
+        evaluation, state = self._state.evaluation, self._state
+        if evaluation is not None and evaluation.order.order_id == order_id:
+            evaluation.is_cancelled = True
+            self.measuring.conversation.drop(outcome)
+            if state.attempt is None:
+                self._end("cancelled", CANCELLED, now_ns, outcome)
+        elif waiting := [order for order in state.pending if order.order_id == order_id]:
+            state.pending = [order for order in state.pending if order.order_id != order_id]
+            report(Evaluation(waiting[0], 0, now_ns, notes=[CANCELLED]), "cancelled", now_ns, outcome)
+        else:
+            outcome.refusal = f"order {order_id} is neither carried out nor waiting"
+
+    def give_up(self, reason: str, now_ns: int, outcome: Outcome) -> None:
+        """End an order that can no longer be carried out, whatever it is at."""
+        if self._state.attempt is not None:
+            outcome.asks.append(Ask("drop", self._state.attempt.trial_id.encode()))
+            self._state.attempt = None
+        self._desk.evaluation.generation_packs.clear()
+        self._end("stopped", reason, now_ns, outcome)
+
     def resume(self, now_ns: int, outcome: Outcome) -> None:
         """Go on in a fresh process: what the world was asked before went with the process before."""
         evaluation = self._state.evaluation
+        if self._state.lost is not None:
+            report_lost(self._state.lost, outcome)
+            self._state.lost = None
         if evaluation is None:
             return
         match evaluation.phase:
@@ -102,7 +131,7 @@ class Evaluating:
         self.measuring.note(concluded, outcome)
         report(self._desk.evaluation, "running", now_ns, outcome)
         delay_s = self._desk.bench.delay_s
-        if delay_s > 0.0:
+        if delay_s > 0.0 and not self._desk.evaluation.is_cancelled:
             outcome.timers.append(SetTimer(NEXT, delay_s))
         else:
             self.go_on(now_ns, outcome)
@@ -111,6 +140,9 @@ class Evaluating:
         """Begin the next trial, unless one is being run."""
         evaluation = self._state.evaluation
         if evaluation is None or evaluation.candidate is None or self._state.attempt is not None:
+            return
+        if evaluation.is_cancelled:
+            self._end("cancelled", CANCELLED, now_ns, outcome)
             return
         match self.measuring.next_trial(now_ns, outcome):
             case "begun":
@@ -139,6 +171,7 @@ class Evaluating:
         if surplus := [name for name in order.tier_b if name not in settings.tier_b.split()]:
             raise OrderRefusedError(f"{', '.join(surplus)}: not opted in to; name it in regimes.tier_b")
         bench = self._desk.bench
+        Baselines.from_bytes(self._state.baselines.encode())
         if order.genome is not None and (problems := bench.problems_of(order.genome)):
             raise OrderRefusedError(f"genome of {order.domain}: {'; '.join(problems)}")
         plan = plan_cost(bench.costs(), shape_of(order, settings, bench.delay_s))
@@ -147,6 +180,8 @@ class Evaluating:
 
     def _end(self, standing: str, reason: str | None, now_ns: int, outcome: Outcome) -> None:
         evaluation = self._desk.evaluation
+        if evaluation.generation_packs:
+            self._close_generation(evaluation, now_ns, outcome)
         if reason is not None:
             evaluation.notes.append(reason)
         report(evaluation, standing, now_ns, outcome)
@@ -162,7 +197,6 @@ class Evaluating:
     def _next_candidate(self, now_ns: int, outcome: Outcome) -> None:
         evaluation = self._desk.evaluation
         if evaluation.standing_still is not None:
-            self._close_generation(evaluation, now_ns, outcome)
             self._end("stopped", evaluation.standing_still, now_ns, outcome)
         elif evaluation.phase == "confirming":
             self._confirm_next(evaluation, now_ns, outcome)

@@ -22,8 +22,11 @@ VERSION_SECONDS: Final = 2.0
 _NVML_SUCCESS: Final = 0
 
 
-def look(scratch: Path, path: str | None = None) -> Host:
-    """What this machine offers now; `path` stands for PATH. `scratch` need not exist yet."""
+def look(scratch: Path, path: str | None = None, *, asks_versions: bool = True) -> Host:
+    """What this machine offers now; `path` stands for PATH. `scratch` need not exist yet.
+
+    Without `asks_versions` no tool is started: the versions are those of nothing, and no result may be kept by them.
+    """
     searched = os.environ.get("PATH", "") if path is None else path
     programs = _programs(searched)
     cpus = tuple(sorted(os.sched_getaffinity(0)))
@@ -33,7 +36,7 @@ def look(scratch: Path, path: str | None = None) -> Host:
         memory_available_bytes=_available_memory(),
         scratch_free_bytes=shutil.disk_usage(_nearest(scratch)).free,
         programs=programs,
-        versions={name: _version(name, place) for name, place in programs.items()},
+        versions={name: _version(name, place) for name, place in programs.items()} if asks_versions else {},
         modules=tuple(name for name in _optional_modules() if importlib.util.find_spec(name) is not None),
         gpus=_gpus(),
         packages=str(Path(__file__).parents[2]),

@@ -119,7 +119,8 @@ class _Findings:
 def _find(context: PackContext, candidate: Candidate, baselines: Baselines, safe: bool | None) -> _Findings:
     rows = [row for row in candidate.evidences if row.status == "measured"]
     validities = {row.regime: validity(row, context.limits) for row in rows}
-    status, reason = _status(candidate, [found.reason for found in validities.values() if found.reason], safe)
+    invalid = [f"{regime}: {found.reason}" for regime, found in validities.items() if found.reason]
+    status, reason = _status(candidate, invalid, safe)
     again = candidate.confirmation
     return _Findings(
         status=status,

@@ -19,7 +19,7 @@ from schemas.errors import OneirosError
 from schemas.evidence import WARM_UP, Arm, TrialFacts
 from schemas.regimes import Regime
 
-OVERHEAD_S: Final = 1.0
+OVERHEAD_S: Final = 0.3
 """Of a trial beside its workload: guard, quiet moment, watchdog, clearing up."""
 ROUNDING: Final = 1e-9
 """So that 0.7 x 10 is 7."""

@@ -8,6 +8,7 @@ lines. Baselines come from the default genome alone, and are taken before the pa
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -19,9 +20,9 @@ from actors.regime_runner.packing import PackContext, samples_path
 from actors.regime_runner.packs import Candidate as Measured
 from actors.regime_runner.packs import build_pack
 from actors.regime_runner.places import BASELINES, evolution_path
-from actors.regime_runner.state import Evaluation, Tail
+from actors.regime_runner.state import Evaluation, Lost, Tail
 from actors.regime_runner.telemetry import evolution_line, manifest_bytes, manifest_path
-from bus.core import Outcome, Send, WriteFile
+from bus.core import Note, Outcome, Send, WriteFile
 from schemas.candidate_pack import CandidatePack
 from schemas.evidence import REGIMES, RegimeEvidence
 from schemas.regimes import PackWritten
@@ -67,8 +68,8 @@ class Publisher:
         content = manifest_bytes(self.context(now_ns), [evaluation.order.domain], hashes, seeds)
         outcome.effects.append(WriteFile(manifest_path(evaluation.run_name), content))
 
-    def keep_baselines(self, evidences: tuple[RegimeEvidence, ...], now_ns: int, outcome: Outcome) -> None:
-        """Take what the default genome showed, where no baseline fits yet or new ones are asked for."""
+    def keep_baselines(self, evidences: tuple[RegimeEvidence, ...], now_ns: int, outcome: Outcome) -> bool:
+        """Take what the default genome showed, where none fits yet or new ones are asked for; whether any was."""
         state, evaluation = self.desk.state, self.desk.evaluation
         before = after = self._baselines()
         is_refresh = evaluation.order.refresh_baseline and not evaluation.results
@@ -80,6 +81,7 @@ class Publisher:
             content = after.to_bytes()
             state.baselines = content.decode()
             outcome.effects.append(WriteFile(BASELINES, content))
+        return after != before
 
     def pack(self, measured: Measured, now_ns: int, outcome: Outcome) -> CandidatePack:
         """Build, write and announce the pack of `measured`, with its raw samples beside it."""
@@ -115,7 +117,9 @@ class Publisher:
         state, evaluation = self.desk.state, self.desk.evaluation
         order, domain = evaluation.order, evaluation.order.domain
         packs = [read_pack(text.encode()) for text in evaluation.generation_packs]
-        line = evolution_line(self.context(now_ns), number, packs, REGIMES, order.trials, len(packs), random_best)
+        at_random = [result.cand_id for result in evaluation.results if result.origin == "random"]
+        context = self.context(now_ns)
+        line = evolution_line(context, number, packs, REGIMES, order.trials, len(packs), random_best, at_random)
         tail = state.tails.get(domain) or Tail(0, -1)
         outcome.effects.append(WriteFile(evolution_path(domain), line, offset=tail.length))
         state.tails[domain] = Tail(tail.length + len(line), number)
@@ -155,8 +159,35 @@ def report(evaluation: Evaluation, standing: str, now_ns: int, outcome: Outcome)
         "retried": evaluation.retried,
         "written_bytes": evaluation.written_bytes,
     }
+    _write_report(content, outcome)
+
+
+def report_lost(lost: Lost, outcome: Outcome) -> None:
+    """Write that an order was given up which a process of another version had begun."""
+    content = {
+        "order_id": lost.order_id,
+        "domain": lost.domain,
+        "standing": "refused",
+        "run_id": "",
+        "trial": 0,
+        "trials": 0,
+        "seconds_left": 0.0,
+        "elapsed_s": 0.0,
+        "candidate": None,
+        "phase": "surveying",
+        "packs": [],
+        "refusals": [f"{lost.reason}; give the order again"],
+        "noisy": 0,
+        "retried": 0,
+        "written_bytes": 0,
+    }
+    outcome.notes.append(Note("warning", f"order {lost.order_id} is given up: {lost.reason}"))
+    _write_report(content, outcome)
+
+
+def _write_report(content: Mapping[str, object], outcome: Outcome) -> None:
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    outcome.effects.append(WriteFile(f"{REPORTS}/{evaluation.order.order_id}.json", text.encode()))
+    outcome.effects.append(WriteFile(f"{REPORTS}/{content['order_id']}.json", text.encode()))
 
 
 def _iso(now_ns: int) -> str:

@@ -12,7 +12,8 @@ from actors.regime_runner.house import House
 from actors.regime_runner.state import State, Tail, from_bytes, to_bytes
 from actors.regime_runner.telemetry import last_generation
 from bus.core import Fired, Input, Observed, Outcome, Received, Scalar, Started
-from schemas.regimes import CapBreached, EvaluateDomain, SafetyVerdict
+from schemas.errors import OneirosError
+from schemas.regimes import CancelEvaluation, CapBreached, EvaluateDomain, SafetyVerdict
 
 
 class Runner:
@@ -43,22 +44,13 @@ class Runner:
     def handle(self, event: Input, now_ns: int) -> Outcome:
         """Decide on one input."""
         outcome = Outcome()
-        match event:
-            case Started(epoch=epoch):
-                self.state.epoch = epoch
-                self._evaluating.resume(now_ns, outcome)
-            case Fired(name=name):
-                self._fire(name, now_ns, outcome)
-            case Observed(name=name, data=data):
-                self._observe(name, data, now_ns, outcome)
-            case Received(message=EvaluateDomain() as order):
-                self._evaluating.order(order, now_ns, outcome)
-            case Received(message=SafetyVerdict() as verdict):
-                self._conclude(self._evaluating.measuring.conversation.judged(verdict, outcome), now_ns, outcome)
-            case Received(message=CapBreached() as breach):
-                self._evaluating.measuring.conversation.breached(breach)
-            case Received(message=message):
-                outcome.refusal = f"{message.kind} is nothing that a regime-runner receives"
+        try:
+            self._take(event, now_ns, outcome)
+        except OneirosError as error:
+            if self.state.evaluation is None:
+                raise
+            outcome = Outcome()
+            self._evaluating.give_up(str(error), now_ns, outcome)
         return outcome
 
     def snapshot(self) -> bytes:
@@ -84,6 +76,26 @@ class Runner:
                 "retried": evaluation.retried,
             }
         return figures
+
+    def _take(self, event: Input, now_ns: int, outcome: Outcome) -> None:
+        match event:
+            case Started(epoch=epoch):
+                self.state.epoch = epoch
+                self._evaluating.resume(now_ns, outcome)
+            case Fired(name=name):
+                self._fire(name, now_ns, outcome)
+            case Observed(name=name, data=data):
+                self._observe(name, data, now_ns, outcome)
+            case Received(message=EvaluateDomain() as order):
+                self._evaluating.order(order, now_ns, outcome)
+            case Received(message=CancelEvaluation() as cancel):
+                self._evaluating.cancel(cancel.order_id, now_ns, outcome)
+            case Received(message=SafetyVerdict() as verdict):
+                self._conclude(self._evaluating.measuring.conversation.judged(verdict, outcome), now_ns, outcome)
+            case Received(message=CapBreached() as breach):
+                self._evaluating.measuring.conversation.breached(breach)
+            case Received(message=message):
+                outcome.refusal = f"{message.kind} is nothing that a regime-runner receives"
 
     def _fire(self, name: str, now_ns: int, outcome: Outcome) -> None:
         conversation = self._evaluating.measuring.conversation

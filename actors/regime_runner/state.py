@@ -4,9 +4,10 @@ In: a state. Out: JSON that names it exactly, and the state back. Raw samples ar
 being measured alone; those of finished ones lie beside their packs. Refused: bytes of another form.
 """
 
+import json
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -23,6 +24,10 @@ Purpose = Literal["measure", "repeat", "confirm"]
 """A new candidate, more pairs for a genome that was measured before, or the winner on fresh pairs."""
 EvaluationPhase = Literal["surveying", "searching", "renewing", "confirming"]
 AttemptPhase = Literal["preparing", "arming", "cooling", "running", "settling"]
+
+
+RUN_FIELDS: Final = ("epoch", "trials", "evaluations", "regimes", "caps", "baselines", "tails")
+"""Fields of the state that belong to no order."""
 
 
 class SnapshotRefusedError(OneirosError):
@@ -132,6 +137,8 @@ class Evaluation:
     to_confirm: list[str] = field(default_factory=list)
     standing_still: str | None = None
     """Why nothing more is measured."""
+    is_cancelled: bool = False
+    """The user wants no more of it; the trial that runs is ended first."""
     trials_planned: int = 0
     seconds_planned: float = 0.0
     trials_done: int = 0
@@ -152,6 +159,15 @@ class Tail:
     last_generation: int
 
 
+@dataclass
+class Lost:
+    """An order that was begun by another version of this program, and cannot be gone on with."""
+
+    order_id: str
+    domain: str
+    reason: str
+
+
 @checked_dataclass(config=ConfigDict(strict=True, extra="forbid"))
 class State:
     """All that the regime-runner knows."""
@@ -169,6 +185,7 @@ class State:
     pending: list[EvaluateDomain] = field(default_factory=list)
     evaluation: Evaluation | None = None
     attempt: Attempt | None = None
+    lost: Lost | None = None
 
 
 @cache
@@ -182,9 +199,23 @@ def to_bytes(state: State) -> bytes:
 
 
 def from_bytes(data: bytes) -> State:
-    """The state in `data`; raises SnapshotRefusedError."""
+    """The state in `data`; without the order in it where that has another form. Raises SnapshotRefusedError."""
     try:
         return _adapter().validate_json(data)
     except ValidationError as error:
         found = error.errors(include_url=False)[0]
-        raise SnapshotRefusedError(f"the snapshot is of another version: {found['loc']}: {found['msg']}") from error
+        reason = f"the snapshot is of another version: {'.'.join(map(str, found['loc']))}: {found['msg']}"
+        try:
+            return _without_orders(json.loads(data), reason)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise SnapshotRefusedError(reason) from error
+
+
+def _without_orders(told: dict[str, Any], reason: str) -> State:
+    """What a state of another version knows of the run; the order that it was at is lost, which is said."""
+    kept = {name: told[name] for name in RUN_FIELDS}
+    state = _adapter().validate_json(json.dumps(kept))
+    if told["evaluation"] is not None:
+        order = told["evaluation"]["order"]
+        state.lost = Lost(str(order["order_id"]), str(order["domain"]), reason)
+    return state

@@ -22,3 +22,8 @@ class Survey(Record):
 def take_survey(scratch: Path) -> Survey:
     """Look at everything; `scratch` is where the trials will write."""
     return Survey(host=look(scratch), machine=look_at_machine())
+
+
+def glance(scratch: Path) -> Survey:
+    """Look without starting any tool: enough to list and to plan, too little to measure by."""
+    return Survey(host=look(scratch, asks_versions=False), machine=look_at_machine())

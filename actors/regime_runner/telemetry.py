@@ -6,7 +6,7 @@ The best fitness is that of a pack that is safe and has a score; where there is 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import fmean
 from typing import Final
@@ -38,9 +38,14 @@ def evolution_line(  # noqa: PLR0913, PLR0917 - the columns of a line
     trials_per_regime: int,
     population_size: int,
     random_best: float | None,
+    at_random: Collection[str] = (),
 ) -> bytes:
-    """One generation as a JSON line; `random_best` is the best score of a random search at equal budget so far."""
-    scores = [score for pack in packs if (score := fitness_of(pack)) is not None]
+    """One generation as a JSON line; `random_best` is the best score of a random search at equal budget so far.
+
+    The candidates `at_random` were drawn for that search alone: best, mean and least are those of the others.
+    """
+    valid = {pack.cand_id: score for pack in packs if (score := fitness_of(pack)) is not None}
+    scores = [score for cand_id, score in valid.items() if cand_id not in at_random]
     tree = {
         "domain": context.domain,
         "timestamp": context.created_at_utc,
@@ -49,7 +54,7 @@ def evolution_line(  # noqa: PLR0913, PLR0917 - the columns of a line
         "avg_fitness": fmean(scores) if scores else None,
         "min_fitness": min(scores, default=None),
         "random_best_fitness": random_best,
-        "valid_individuals": len(scores),
+        "valid_individuals": len(valid),
         "population_size": population_size,
         "genome_size": len(packs[0].genome) if packs else 0,
         "candidate_packs": [pack.artifacts.path for pack in packs],

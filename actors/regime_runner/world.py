@@ -2,8 +2,8 @@
 
 In: the asks `survey`, `prepare` (a TrialOrder), `go` and `drop` (the id of a trial). Out: the observations `survey`,
 `prepared` and `trial`. A guard has a thread that listens to it and ends with it; a guard that leaves without a result
-has one made for it, which says what it said. When the world opens, what killed guards left is cleared away; when it
-closes, every guard is told to end its trial, and the process waits for that.
+has one made for it, which says what it said. What killed guards left is cleared away as soon as they are gone, and
+when the world opens; when it closes, every guard is told to end its trial, and the process waits for that.
 """
 
 import json
@@ -38,6 +38,8 @@ class Guard:
 
     order: TrialOrder
     process: subprocess.Popen[bytes]
+    scratch: Path
+    """Where it makes the folder of its trial."""
     listener: threading.Thread = field(init=False)
 
     def say(self, word: bytes) -> None:
@@ -70,7 +72,8 @@ class Guard:
         return json.dumps(told).encode()
 
     def _without_result(self, status: int, noise: bytes) -> bytes:
-        said = noise.decode(errors="replace").strip()[-TAIL_CHARS:]
+        cleared = "; ".join(sweep(self.scratch))
+        said = "; ".join(filter(None, (noise.decode(errors="replace").strip()[-TAIL_CHARS:], cleared)))
         why = f"the guard left with {status} and no result{': ' if said else ''}{said}"
         return blank_result(self.order, "failed", why).model_dump_json().encode()
 
@@ -158,7 +161,7 @@ class TrialWorld:
             why = f"no guard could be started: {error}"
             self._tell(Observed("trial", blank_result(order, "failed", why).model_dump_json().encode()))
             return
-        guard = Guard(order, process)
+        guard = Guard(order, process, self._scratch)
         guard.listener = threading.Thread(target=self._listen, args=(guard,), name=order.trial_id, daemon=True)
         self._guards[order.trial_id] = guard
         guard.say(order.model_dump_json().encode())

@@ -24,6 +24,8 @@ CHIPS: Final[tuple[tuple[str, Part], ...]] = (
 )
 """Pattern of the name of a chip or of the type of a thermal zone -> the part that it belongs to."""
 ZONES: Final = r"x86_pkg_temp|.*cpu.*|soc.*"
+UNTYPED: Final = "cpu"
+"""What a thermal zone is taken for that has no type, as a tree made by hand may have it; the kernel types them all."""
 SECOND_CHANCE_S: Final = 0.01
 MILLIS: Final = 1e3
 MICROS: Final = 1e6
@@ -80,7 +82,7 @@ class SensorTree:
         found = [file for chip in self.chips() if chip.part == part for file in _inputs(chip.folder, "temp")]
         if part == "cpu":
             zones = _folders(self.folder("thermal"), "thermal_zone*")
-            found += [zone / "temp" for zone in zones if re.fullmatch(ZONES, (text(zone / "type") or "").lower())]
+            found += [zone / "temp" for zone in zones if re.fullmatch(ZONES, (text(zone / "type") or UNTYPED).lower())]
         return [file for file in found if is_sound(file)]
 
     def powers(self, part: Part) -> list[Path]:

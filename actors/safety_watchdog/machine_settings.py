@@ -17,6 +17,9 @@ HUGE_SHARE: Final = 4
 """At most one part in so many of the memory is kept apart for huge pages."""
 HUGE_PAGE_KIB: Final = 2048
 KIB: Final = 1024
+POLICY: Final = "cpu/cpufreq/policy*/"
+EACH_CPU: Final = "cpu/cpu[0-9]*/cpufreq/"
+"""Where frequencies are set when no folder of a policy is there."""
 
 
 class UnsupportedError(Exception):
@@ -82,6 +85,11 @@ def _files(pattern: str, tree: SensorTree) -> list[Path]:
     if pattern.startswith("proc/"):
         root = tree.root / "proc" if tree.root is not None else Path("/proc")
         return sorted(path for path in [root / pattern.removeprefix("proc/")] if path.is_file())
+    found = _matching(pattern, tree)
+    return found or _matching(pattern.replace(POLICY, EACH_CPU), tree)
+
+
+def _matching(pattern: str, tree: SensorTree) -> list[Path]:
     parts = pattern.split("/")
     fixed = next((index for index, part in enumerate(parts) if set(part) & set("*[")), len(parts))
     base, rest = tree.path("/".join(parts[:fixed])), "/".join(parts[fixed:])
@@ -119,7 +127,8 @@ def _at_most_hardware(path: Path, value: object, _tree: SensorTree) -> str:
 
 def _offered(beside: str) -> Callable[[Path, object, SensorTree], str]:
     def fit(path: Path, value: object, _tree: SensorTree) -> str:
-        return _one_of(text(path.with_name(beside)) or "", value)
+        offer = text(path.with_name(beside))
+        return _word(value) if offer is None else _one_of(offer, value)
 
     return fit
 
@@ -138,6 +147,13 @@ def _huge_pages(_path: Path, value: object, tree: SensorTree) -> str:
     total_kib = re.search(r"MemTotal:\s+(\d+)", text(tree.proc("meminfo")) or "")
     most = int(total_kib.group(1)) // HUGE_PAGE_KIB // HUGE_SHARE if total_kib else 0
     return str(min(max(_whole(value), 0), most))
+
+
+def _word(value: object) -> str:
+    """A value of which nothing tells whether it is offered: what the file says after the write decides."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", str(value)):
+        raise UnfitError(f"{value!r} is no word")
+    return str(value)
 
 
 def _one_of(offer: str, value: object) -> str:

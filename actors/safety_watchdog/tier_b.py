@@ -3,7 +3,9 @@
 In: names and values of `schemas.tiers.TIER_B`, and the names that the operator opted in to. Out: for each name
 `applied`, `clamped: ...`, `refused: WHY` or `unsupported: WHY`; later, what could not be put back. Every old value is
 on disk before its file is written; what was written is read back. The next start of the watchdog undoes what a killed
-one has left. Refused: names of the third tier, names without opt-in, values that the setting does not take.
+one has left. One machine has one such watchdog at a time, of whatever home: two would take each other's changes for
+what the machine said before. Refused: names of the third tier, names without opt-in, values that the setting does not
+take, everything while another watchdog holds the machine.
 """
 
 import os
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.safety_watchdog.change_journal import BOOT_ID, ChangeJournal, OpenChange
+from actors.safety_watchdog.holding import Hold
 from actors.safety_watchdog.layout import SensorTree
 from actors.safety_watchdog.machine_settings import (
     Change,
@@ -27,6 +30,7 @@ from schemas.tiers import TIER_B, why_never
 JOURNAL_PATH: Final = "regimes/changes.jsonl"
 """Relative to home."""
 APPLIED: Final = "applied"
+HELD_ELSEWHERE: Final = "refused: another watchdog has changed settings of this machine and not yet put them back"
 Snapshot = Mapping[Path, str | None]
 
 
@@ -38,6 +42,7 @@ class TierB:
         self._opted_in = frozenset(opted_in)
         self._journal = ChangeJournal(journal, boot_id)
         self._before: Snapshot = {}
+        self._hold = Hold(tree.root or Path("/sys"))
 
     def recover(self) -> tuple[str, ...]:
         """Undo what an earlier process has left; a line for each thing that was found."""
@@ -54,6 +59,8 @@ class TierB:
 
     def apply(self, settings: Mapping[str, object], trial_id: str) -> dict[str, str]:
         """Make `settings` for `trial_id`; name -> what became of it."""
+        if settings and not self._hold.take():
+            return dict.fromkeys(settings, HELD_ELSEWHERE)
         self._before = self._snapshot() if settings else {}
         return {name: self._make(name, value, trial_id) for name, value in settings.items()}
 
@@ -64,7 +71,10 @@ class TierB:
             why = self._put_back(change)
             if why is not None:
                 failed[change.name] = f"not restored: {change.path} should say {change.old.strip()!r}; {why}"
-        return failed | self._differences(failed)
+        differences = self._differences(failed)
+        if not self._journal.open_changes:
+            self._hold.drop()
+        return failed | differences
 
     def _make(self, name: str, value: object, trial_id: str) -> str:
         if (why := self._why_not(name)) is not None:

@@ -1,7 +1,7 @@
 """What the watchdog says of a trial, put together from what it knows: pure functions.
 
 In: the watched trial, what its world answered, what the trial told of itself, its caps. Out: SafetyVerdict before and
-after the trial. Refused: to call a trial safe of which a cap could not be checked.
+after the trial. Refused: to call a trial safe of which a cap could not be checked, or for which there is none.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from schemas.cap_settings import METRICS
 from schemas.regimes import Reading, SafetyVerdict, TrialFinished, Unchecked
 
 INTERRUPTED: Final = "the watchdog was started anew during the trial"
+UNCAPPED: Final = "caps.yaml has no cap for this domain"
 UNKNOWN: Final = "the watchdog was not told that the trial began"
 
 
@@ -37,7 +38,7 @@ def final_verdict(state: WatchdogState, finished: TrialFinished, limits: Mapping
     sensed = state.ended.readings if state.ended is not None else _lost(limits)
     readings = caps.merged(sensed, finished.readings)
     breaches = caps.all_breaches(state.breaches, caps.breaches(readings, limits))
-    unchecked = caps.unchecked(readings, limits)
+    unchecked = caps.unchecked(readings, limits) if limits else (Unchecked(cap="all", reason=UNCAPPED),)
     applied = state.armed.applied if state.armed is not None else {}
     unrestored = state.ended.unrestored if state.ended is not None else {}
     return SafetyVerdict(
@@ -48,7 +49,7 @@ def final_verdict(state: WatchdogState, finished: TrialFinished, limits: Mapping
         safe=caps.is_safe(breaches, unchecked),
         readings=dict(sensed),
         breaches=breaches,
-        injected=state.armed is not None and state.armed.injected,
+        injected=any(told is not None and told.injected for told in (state.armed, state.ended)),
     )
 
 

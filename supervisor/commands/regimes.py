@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 EXIT_FINDING = 1
 EXIT_INTERRUPTED = 130
 DOMAIN = click.Choice(get_args(Domain))
-one_domain = click.argument("domain", type=DOMAIN, required=False)
+one_domain = click.argument("domain", type=DOMAIN, required=False, metavar="[DOMAIN]")
+sensors = click.option(
+    "--sensor-root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Read sensors below DIR, laid out as /sys (class/hwmon, class/thermal, class/powercap), instead of the "
+    "machine's; packs are marked injected.",
+)
 
 
 def asked(command: Callable[..., None]) -> Callable[..., None]:
@@ -96,12 +103,19 @@ def plan(context: click.Context, /, *, sources: "Sources", domain: Domain | None
 
 
 @command.command()
-@click.argument("domain", type=DOMAIN)
+@click.argument("domain", type=DOMAIN, metavar="DOMAIN")
 @asked
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Of the search.  [default: the run's]")
 @click.option("--sampler", type=click.Choice(get_args(Sampler)), help="What proposes candidates.")
 @click.option("--refresh-baseline", is_flag=True, help="Add a version to the baselines; the old ones are kept.")
-@click.option("--tier-b", multiple=True, metavar="NAME", help="Setting of the machine that trials may change.")
+@click.option(
+    "--tier-b",
+    multiple=True,
+    metavar="NAME",
+    help="Let trials change this machine-wide setting, e.g. governor; it is put back after each. A gene in `list`; "
+    "a running loop has to have it in regimes.tier_b. May be repeated.",
+)
+@sensors
 @click.option("--plan", "is_plan", is_flag=True, help="Tell what it takes, and run nothing.")
 @json_option
 @configured
@@ -112,8 +126,8 @@ def evaluate(
     """Measure candidates of DOMAIN in its four regimes against the untouched default, and judge them.
 
     Without --genome the search proposes candidates. The running loop does it, or two processes that are started for
-    it. Ctrl-C ends the trial in order and keeps what was measured. Exit code 1: nothing was measured, or a pack cannot
-    be read; 2: the order is refused.
+    it. Ctrl-C ends the trial in order, cancels the rest and keeps the candidates that were measured. Exit code 1:
+    nothing was measured, or a pack cannot be read; 2: the order is refused.
 
     \b
     Examples:
@@ -123,11 +137,11 @@ def evaluate(
     if is_plan:
         context.exit(_show_plan(sources, domain, wanted, as_json))
     from supervisor.regimes.evaluation import carry_out
-    from supervisor.regimes.ordering import Asked
+    from supervisor.regimes.ordering import Asked, Stated
     from supervisor.regimes.regimes_text import draw_evaluation
 
-    budget_s = wanted.pop("budget")
-    found = carry_out(sources, domain, Asked(**wanted), budget_s)
+    stated = Stated(wanted.pop("budget"), wanted.pop("sensor_root"), wanted.pop("tier_b"))
+    found = carry_out(sources, domain, Asked(**wanted), stated)
     _print(found.model_dump(mode="json"), as_json, draw_evaluation(found))
     if found.is_interrupted:
         context.exit(EXIT_INTERRUPTED)
@@ -162,7 +176,10 @@ def report(
         from supervisor.regimes.html_report import draw_report
 
         page = draw_report(kept, caps_here(sources, domain), utc_text(time.time()))
-        write_atomically(html.absolute(), page.encode())
+        try:
+            write_atomically(html.absolute(), page.encode())
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(html)) from error  # not the name of the file beside it
         click.echo(f"written: {html}", err=True)
     _print_report(kept, as_json)
     context.exit(EXIT_FINDING if kept.faults else 0)
@@ -200,9 +217,10 @@ def baselines(context: click.Context, /, *, home: "Home", domain: Domain | None,
 
 @command.command()
 @one_domain
+@sensors
 @json_option
 @configured
-def caps(sources: "Sources", domain: Domain | None, as_json: bool) -> None:
+def caps(sources: "Sources", domain: Domain | None, sensor_root: Path | None, as_json: bool) -> None:
     """Show the caps: what no trial may exceed, and which sensor of this machine checks it.
 
     \b
@@ -211,9 +229,10 @@ def caps(sources: "Sources", domain: Domain | None, as_json: bool) -> None:
       supervisor regimes caps cpu --json | jq '.caps[] | select(.source == null)'
     """
     from supervisor.regimes.capped import caps_here
+    from supervisor.regimes.ordering import Stated
     from supervisor.regimes.regimes_text import draw_caps
 
-    found = caps_here(sources, domain)
+    found = caps_here(Stated(sensor_root=sensor_root).over(sources), domain)
     _print(found.model_dump(mode="json"), as_json, draw_caps(found))
 
 
@@ -221,10 +240,11 @@ def _show_plan(sources: "Sources", domain: Domain | None, wanted: dict[str, Any]
     """Print the plan; the exit code."""
     from schemas.regime_settings import DOMAINS
     from supervisor.regimes.offers import Offers
-    from supervisor.regimes.ordering import Asked, make_order, with_budget
+    from supervisor.regimes.ordering import Asked, Stated, make_order
     from supervisor.regimes.regimes_text import draw_plans, over_budget
 
-    offers = Offers.of(with_budget(sources, wanted.pop("budget")))
+    stated = Stated(wanted.pop("budget"), wanted.pop("sensor_root", None), wanted.pop("tier_b", ()))
+    offers = Offers.of(stated.over(sources))
     plans = [offers.plan(make_order(offers, name, Asked(**wanted))) for name in DOMAINS if domain in (None, name)]
     budget_s, budget_bytes = offers.settings.budget_s, offers.settings.budget_mib * 2**20
     over = {row.domain: over_budget(row, budget_s, budget_bytes) for row in plans}

@@ -4,7 +4,8 @@ In: where the settings come from, the order. Out: `Conducted`; meanwhile `Progre
 runner writes after each trial. Where a loop runs, its supervisor publishes the order to the runner that sits there.
 Where none runs, interrupted runs are brought to their end first; then a run of the safety-watchdog and the
 regime-runner alone carries the order out. Such a run is recorded, replayed and audited like any other. An interrupt
-stops that run in order, and what was measured by then is kept; a running loop goes on with the order.
+stops that run in order; a running loop is told to cancel the order, and a second interrupt waits for nothing. What was
+measured by then is kept, and the report of the order says how it ended.
 """
 
 import hashlib
@@ -18,10 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from bus.files import write_atomically
 from schemas.ids import RunId
 from schemas.inputs import InputSet
 from schemas.manifest import RunManifest
-from schemas.regimes import EvaluateDomain
+from schemas.regimes import CancelEvaluation, EvaluateDomain
 from schemas.roles import Role
 from supervisor.asking import ask_home
 from supervisor.bring_up import clear_runtime, finish_interrupted
@@ -44,6 +46,9 @@ from supervisor.runs import RunFolder, next_ordinal
 RUNNER: Final[Role] = "regime-runner"
 REPORTS: Final = "artifacts/evaluations"
 LOOK_S: Final = 0.2
+CANCEL_S: Final = 60.0
+"""Longest wait for a running loop to end the trial of an order that is cancelled."""
+STOPPED: Final = "the loop was stopped before the order was carried out"
 UNPROTECTED: Final = Protection("none", "curve")
 """A run of the pair alone has nobody to box."""
 
@@ -71,6 +76,7 @@ class Conducted:
     """Why something was not measured, or not taken."""
     is_complete: bool
     """Whether the order was carried out whole."""
+    is_interrupted: bool = False
     noisy: int = 0
     retried: int = 0
     elapsed_s: float = 0.0
@@ -104,10 +110,15 @@ class _Look:
     told: Told
     _seen: Progress | None = None
 
+    @property
+    def path(self) -> Path:
+        """Where the runner writes its report."""
+        return self.home.root / REPORTS / f"{self.order.order_id}.json"
+
     def report(self) -> dict[str, Any] | None:
         """The report; None while there is none."""
         try:
-            found: dict[str, Any] = json.loads((self.home.root / REPORTS / f"{self.order.order_id}.json").read_bytes())
+            found: dict[str, Any] = json.loads(self.path.read_bytes())
             return found
         except (OSError, ValueError):
             return None
@@ -124,7 +135,14 @@ class _Look:
             self.told(progress)
         return bool(report["standing"] != "running")
 
-    def conducted(self, *notes: str) -> Conducted:
+    def end(self, standing: str, *notes: str) -> None:
+        """Have the report of an order that nobody carries out any more say so, and why."""
+        report = self.report()
+        if report is not None and report["standing"] == "running":
+            ended = {**report, "standing": standing, "seconds_left": 0.0, "refusals": [*report["refusals"], *notes]}
+            write_atomically(self.path, f"{json.dumps(ended, indent=1)}\n".encode())
+
+    def conducted(self, *notes: str, is_interrupted: bool = False) -> Conducted:
         """What became of the order."""
         report = self.report()
         if report is None:
@@ -132,8 +150,9 @@ class _Look:
         return Conducted(
             run_id=report["run_id"],
             pack_paths=tuple(report["packs"]),
-            refusals=(*report["refusals"], *notes),
+            refusals=tuple(dict.fromkeys((*report["refusals"], *notes))),
             is_complete=report["standing"] == "done",
+            is_interrupted=is_interrupted,
             noisy=report["noisy"],
             retried=report["retried"],
             elapsed_s=report["elapsed_s"],
@@ -147,18 +166,37 @@ def _by_the_running(home: Home, order: EvaluateDomain, look: _Look) -> Conducted
     runners = [actor.name for actor in status.actors if actor.role == RUNNER]
     if not runners:
         raise ControlError("no regime-runner sits in the run; stop it and say the command again")
-    run = RunFolder(home, RunId(status.run_id))
-    with writing_orders(run):
-        staged = stage(run, run.read_manifest(), [order], lambda _count: None, runners[0])
-        ask_home(home, Request(verb="publish", segment=staged.segment))
+    run, runner = RunFolder(home, RunId(status.run_id)), runners[0]
+    _say(home, run, runner, order)
     try:
         while not look.is_over():
             if find_holder(home) is None:
-                return look.conducted("the loop was stopped before the order was carried out")
+                look.end("stopped", STOPPED)
+                return look.conducted(STOPPED)
             time.sleep(LOOK_S)
     except KeyboardInterrupt:
-        return look.conducted("interrupted here; the running loop goes on with the order")
+        return _cancelled(home, run, runner, look)
     return look.conducted()
+
+
+def _say(home: Home, run: RunFolder, runner: str, message: EvaluateDomain | CancelEvaluation) -> None:
+    """Say `message` to the runner of the run that is lived."""
+    with writing_orders(run):
+        staged = stage(run, run.read_manifest(), [message], lambda _count: None, runner)
+        ask_home(home, Request(verb="publish", segment=staged.segment))
+
+
+def _cancelled(home: Home, run: RunFolder, runner: str, look: _Look) -> Conducted:
+    """Have the running loop cancel the order, and wait until it has; another interrupt leaves it to that."""
+    try:
+        _say(home, run, runner, CancelEvaluation(order_id=look.order.order_id))
+        end = time.monotonic() + CANCEL_S
+        while time.monotonic() < end and find_holder(home) is not None and not look.is_over():
+            time.sleep(LOOK_S)
+    except KeyboardInterrupt:
+        return look.conducted("interrupted twice; the running loop was told to cancel the order", is_interrupted=True)
+    late = () if look.is_over() else (f"the running loop has not cancelled the order within {CANCEL_S:.0f} s",)
+    return look.conducted(*late, is_interrupted=True)
 
 
 def _by_a_company(sources: Sources, runtime: Path, order: EvaluateDomain, look: _Look) -> Conducted:
@@ -181,10 +219,12 @@ def _by_a_company(sources: Sources, runtime: Path, order: EvaluateDomain, look: 
         session.conduct(life)
     run.close(life.figures("regimes"))
     reasons = [f"{name} cannot start: {why}" for name, why in life.supervision.cannot_start.items()]
-    if life.supervision.stop_reason == "interrupted":
+    was_interrupted = life.supervision.stop_reason == "interrupted"
+    if was_interrupted:
         reasons.append("interrupted; what was measured is kept")
     reasons += [f"{name} was given up" for name in life.supervision.failed if name not in life.supervision.cannot_start]
-    return look.conducted(*reasons)
+    look.end("interrupted" if was_interrupted else "stopped", *reasons)
+    return look.conducted(*reasons, is_interrupted=was_interrupted)
 
 
 def _manifest(sources: Sources) -> RunManifest:

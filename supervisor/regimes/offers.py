@@ -1,7 +1,7 @@
 """What can be evaluated here, and what it would take: the 36 rows on this machine, and the plan of an order.
 
 In: the files and settings that hold, this machine. Out: rows with their availability, genes with their values, plans in
-trials, seconds and bytes. Nothing is run but the version query of tools. Refused: a genome that the domain has not.
+trials, seconds and bytes. Nothing is run. Refused: a genome that the domain has not.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from actors.regime_runner.evaluating import shape_of
 from actors.regime_runner.genomes import Gene, GenomeRefusedError, parse_genome, space_for
 from actors.regime_runner.planning import Plan, plan_cost
 from actors.regime_runner.rows import Unavailable, availability
-from actors.regime_runner.survey import Survey, take_survey
+from actors.regime_runner.survey import Survey, glance
 from schemas.base import Record
 from schemas.cap_settings import CapsConfig
 from schemas.evidence import REGIMES
@@ -97,7 +97,7 @@ class Offers:
             caps=load_caps(caps),
             regimes_text=regimes.decode(),
             caps_text=caps.decode(),
-            survey=take_survey(sources.home.root / SCRATCH_PATH),
+            survey=glance(sources.home.root / SCRATCH_PATH),
             files=(str(settings_file(sources, REGIMES_FILE)), str(settings_file(sources, CAPS_FILE))),
         )
 

@@ -7,11 +7,12 @@ off its grid, a setting of the machine that may not be changed, a plan over the 
 import os
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from schemas.regimes import Domain, EvaluateDomain, Profile, Sampler
 from schemas.tiers import TierRefusedError, check_opt_in
-from supervisor.configuration import Sources
+from supervisor.configuration import Sources, load_configuration
 from supervisor.errors import UsageError
 from supervisor.regimes.offers import Offers, PlannedDomain
 from supervisor.regimes.regimes_text import over_budget
@@ -28,7 +29,6 @@ class Asked(NamedTuple):
     seed: int | None = None
     sampler: Sampler | None = None
     refresh_baseline: bool = False
-    tier_b: tuple[str, ...] = ()
 
     @property
     def profile(self) -> Profile:
@@ -38,6 +38,10 @@ class Asked(NamedTuple):
 
 def make_order(offers: Offers, domain: Domain, asked: Asked) -> EvaluateDomain:
     """The order for one domain; raises UsageError."""
+    if asked.genes and (asked.generations > 1 or asked.population is not None):
+        raise UsageError(
+            "--genome measures one genome, --generations and --population are of a search: leave out either"
+        )
     profile = asked.profile
     order = EvaluateDomain(
         order_id=f"{domain}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}",
@@ -50,7 +54,7 @@ def make_order(offers: Offers, domain: Domain, asked: Asked) -> EvaluateDomain:
         seed=asked.seed,
         sampler=asked.sampler or offers.settings.sampler,
         refresh_baseline=asked.refresh_baseline,
-        tier_b=_opted_in((*offers.settings.tier_b.split(), *asked.tier_b)),
+        tier_b=_opted_in(tuple(offers.settings.tier_b.split())),
     )
     return order.model_copy(update={"genome": offers.genome(order, asked.genes)}) if asked.genes else order
 
@@ -72,8 +76,21 @@ def check_budget(offers: Offers, plan: PlannedDomain) -> None:
         )
 
 
-def with_budget(sources: Sources, budget_s: float | None) -> Sources:
-    """`sources` with a budget of `budget_s` seconds, where one is given."""
-    if budget_s is None:
-        return sources
-    return replace(sources, assignments=(*sources.assignments, f"regimes.budget_s={budget_s}"))
+class Stated(NamedTuple):
+    """Settings of [regimes] that the command line has options for."""
+
+    budget_s: float | None = None
+    sensor_root: Path | None = None
+    tier_b: tuple[str, ...] = ()
+
+    def over(self, sources: Sources) -> Sources:
+        """`sources` with what is stated here above everything else."""
+        said = []
+        if self.budget_s is not None:
+            said.append(f"regimes.budget_s={self.budget_s}")
+        if self.sensor_root is not None:
+            said.append(f"regimes.sensor_root={self.sensor_root.absolute()}")
+        if self.tier_b:
+            known = load_configuration(sources).settings.regimes.tier_b.split()
+            said.append(f"regimes.tier_b={' '.join(dict.fromkeys((*known, *_opted_in(self.tier_b))))}")
+        return replace(sources, assignments=(*sources.assignments, *said)) if said else sources

@@ -74,7 +74,7 @@ def test_a_trial_of_the_quick_profile_takes_about_a_second_with_its_start():
     quick = [row.seconds.quick for settings_ in config.domains.values() for row in settings_.regimes.values()]
 
     assert len(quick) == 36
-    assert min(quick) >= 0.5
+    assert min(quick) >= 0.25
     assert max(quick) <= 1.5
 
 
@@ -179,7 +179,10 @@ def test_a_misspelt_key_is_named_with_its_line_and_what_was_meant():
         (", --interval-us=1000", "", "wakeups needs --interval-us"),
         ("--interval-us=1000", "--interval_us=1000", "did you mean interval-us?"),
         ("--interval-us=1000", "--interval-us", "no value is given"),
-        ("--interval-us=1000", "--interval-us=1.5", "a whole number is"),
+        ("--interval-us=1000", "--interval-us=-1", "a whole number from 0 on is"),
+        ("--rate=300", "--rate=-300", "a number from 0 on is"),
+        ("--switch=1", "--switch=100000", "a whole number from 1 to 999 is"),
+        ("--interval-us=1000", "--interval-us=1.5", "a whole number from 0 on is"),
         ("default: 64}", "default: 65}", "is none of its values"),
         (NICE, "{what: n, lo: 0, hi: 10, step: 3, default: 0}", "whole number of steps"),
         (NICE, "{what: n, lo: 0, hi: 10, step: 0, default: 0}", "more than 0"),
@@ -255,7 +258,7 @@ def test_a_missing_regime_is_named():
         (b"[]", "the file"),
         (b"\xff\xfe", "is not UTF-8"),
         (b"x" * 1_100_000, "at most 1048576 are read"),
-        (b"[" * 5_000, "is nested too deeply"),
+        (b"[" * 600, "is nested too deeply"),
         (b"a: &x [*x]", "anchors and aliases"),
         (b"a: &x 1\nb: *x", "anchors and aliases"),
     ],
@@ -276,7 +279,7 @@ def test_no_text_makes_anything_but_settings_or_a_refusal(noise, at):
 @pytest.mark.parametrize(
     "noise", ["0[", "[", "{", "a:\n", "- ", "? ", ": ", "!!int ", "| ", "%YAML 9\n", "---\n...\n", "\x00"]
 )
-@pytest.mark.parametrize("before", ["# Nine", "version: 2", "domains:", "  cpu:", "    genes:", "[wakeups"])
+@pytest.mark.parametrize("before", ["version: 2", "[wakeups"])
 def test_no_slip_of_the_pen_makes_anything_but_settings_or_a_refusal(noise, before):
     problems = refused(load_regimes, changed(before, noise + before).encode())
 

@@ -73,6 +73,15 @@ def test_another_profile_or_host_has_a_version_of_its_own(changed):
     assert both.find(row, context()).kpis.perf == 1000.0
 
 
+def test_a_baseline_of_injected_sensors_is_none_for_those_of_the_machine():
+    mine = steady(OTHER, BASE)[0]
+    told = mine.model_copy(update={"trials": tuple(row.model_copy(update={"injected": True}) for row in mine.trials)})
+    known, _ = Baselines().with_run(told, context(), DEFAULT, False)
+
+    assert known.find(told, context()).injected is True and known.find(mine, context()) is None
+    assert known.why_none(mine, context()).endswith("is of another origin of its sensors")
+
+
 def test_another_workload_does_not_fit():
     row = steady(OTHER, BASE)[0].model_copy(update={"workload_id": "sha256:other tool"})
 

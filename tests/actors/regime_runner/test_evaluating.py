@@ -98,6 +98,8 @@ def test_the_random_arm_has_the_budget_of_the_search_from_the_second_generation_
 
     assert [line["population_size"] for line in lines] == [2, 4]
     assert all(isinstance(line["random_best_fitness"], float) for line in lines)
+    searched = [runner.pack(f"gen1_0{at}")["aggregate"]["score_v2"] for at in range(2)]
+    assert (lines[1]["best_fitness"], lines[1]["min_fitness"]) == (max(searched), min(searched))
 
 
 def test_the_winner_is_measured_again_on_fresh_pairs_by_another_process() -> None:

@@ -153,6 +153,7 @@ def test_four_failures_of_ten_make_a_pack_invalid(pairs, status):
 
     assert pack.artifacts.status == status
     assert (pack.aggregate.score_v2 is None) == (status == "invalid")
+    assert (pack.artifacts.reason or "").startswith("idle: " if status == "invalid" else "")
     assert pack.aggregate.improves_over_baseline is (status == "scored")
 
 

@@ -22,7 +22,7 @@ def test_a_row_is_rendered_to_an_exact_command():
         "-P",
         "-m",
         "actors.regime_runner.workloads.crunching",
-        "--seconds=0.5",
+        "--seconds=0.25",
         "--threads=2",
         "--request-kb=256",
         "--chunk-kb=64",
@@ -41,7 +41,7 @@ def test_a_row_is_rendered_to_an_exact_command():
     )
     assert (row.env["OPENBLAS_NUM_THREADS"], row.env["OMP_NUM_THREADS"]) == ("3", "3")
     assert (row.nice, row.policy, row.cpus, row.ionice) == (4, "batch", (0, 1), None)
-    assert (row.unit, row.gain_metric, row.seconds, row.timeout_s) == ("requests/s", "perf", 0.5, 5.75)
+    assert (row.unit, row.gain_metric, row.seconds, row.timeout_s) == ("requests/s", "perf", 0.25, 5.375)
 
 
 @pytest.mark.parametrize(("domain", "regime"), [*ROWS, *(("gpu", regime) for regime in REGIMES)])
@@ -219,3 +219,13 @@ def test_a_genome_with_problems_is_never_rendered():
 
 def test_versions_of_the_tools_are_told():
     assert rendered("storage", "normal").versions == ("fio: fio-3.33",)
+
+
+def test_a_placebo_gene_changes_neither_the_command_nor_anything_around_it():
+    # dossier, section 6, "gene reaches load": a gene that a row does not use leaves its trials as they are
+    assert "zstd_level" in unreached(CONFIG.domains["cpu"], "idle")
+
+    plain, placebo = rendered("cpu", "idle"), rendered("cpu", "idle", zstd_level=9)
+
+    assert placebo == plain
+    assert rendered("cpu", "stress", zstd_level=9) != rendered("cpu", "stress")

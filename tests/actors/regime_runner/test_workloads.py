@@ -42,7 +42,7 @@ def brief(domain, regime, **genes):
     """The row with a short window, or what is absent."""
     row = render(CONFIG, CAPS, HOST, (domain, regime, "quick"), genome_of(domain, **genes))
     if isinstance(row, Rendered):
-        shorter = tuple(f"--seconds={BRIEF}" if text == "--seconds=0.5" else text for text in row.argv)
+        shorter = tuple(f"--seconds={BRIEF}" if text.startswith("--seconds=") else text for text in row.argv)
         row = row.model_copy(update={"argv": shorter})
     return row
 

@@ -104,7 +104,9 @@ def test_closing_ends_what_was_begun_and_leaves_nothing(tmp_path: Path, watchdog
     assert list((tmp_path / SCRATCH_PATH).iterdir()) == []
 
 
-def test_a_guard_that_is_killed_gives_a_result_that_says_so(world: TrialWorld, watchdog: Hand) -> None:
+def test_a_guard_that_is_killed_gives_a_result_that_says_so_and_leaves_nothing(
+    world: TrialWorld, watchdog: Hand, tmp_path: Path
+) -> None:
     prepared = prepare(world, order_of("import time; time.sleep(60)"))
 
     psutil.Process(prepared["pid"]).kill()
@@ -112,6 +114,7 @@ def test_a_guard_that_is_killed_gives_a_result_that_says_so(world: TrialWorld, w
 
     assert result["status"] == "failed"
     assert "left with -9" in result["stderr_tail"]
+    assert list((tmp_path / SCRATCH_PATH).iterdir()) == []
 
 
 def test_an_order_for_an_unknown_trial_is_passed_over(world: TrialWorld) -> None:

@@ -1,6 +1,7 @@
 """What the watchdog says of trials: one verdict before, one after, and never safe where it could not look."""
 
 import json
+import re
 
 import pytest
 
@@ -165,6 +166,26 @@ def test_a_breach_is_told_at_once_and_stays_in_the_last_word() -> None:
     assert only_message(at_once) == CapBreached(trial_id="trial-1", breach=BREACH, killed=3)
     assert last.safe is False and last.breaches == (BREACH,)
     assert play.core.figures()["breached"] == 1
+
+
+def test_a_trial_that_was_ended_before_it_was_armed_is_marked_as_injected_too() -> None:
+    play = Play()
+    play.hear(STARTED)
+    play.observe(BREACHED, BREACHED_BY_95)
+    play.observe(ENDED, ended())
+
+    found = verdict_of(play.hear(finished()))
+
+    assert found.safe is False and found.injected
+
+
+def test_a_domain_without_caps_is_never_called_safe() -> None:
+    play = Play()
+    play.observe(CAPS, re.sub(rb"\n  cpu:(\n    .*)+", b"", (ROOT / "config" / "caps.yaml").read_bytes()))
+
+    found = after_a_trial(play, ended(), finished())
+
+    assert found.safe is None and found.unchecked[0].reason == "caps.yaml has no cap for this domain"
 
 
 def test_a_guard_that_is_gone_before_its_runner_says_so_is_no_second_end() -> None:

@@ -125,6 +125,13 @@ def test_the_temperature_of_a_part_is_that_of_its_hottest_sound_channel(tmp_path
     assert read(files, "cpu")["temp_peak_c"].value == 73.0
 
 
+def test_a_thermal_zone_made_by_hand_without_a_type_is_that_of_the_processor(tmp_path: Path) -> None:
+    files = SensorFiles(tmp_path)
+    files.write("class/thermal/thermal_zone0/temp", 91_000)
+
+    assert read(files, "cpu")["temp_peak_c"].value == 91.0
+
+
 @pytest.mark.parametrize("degrees", range(20, 120))
 def test_whole_degrees_and_tenths_are_exact(tmp_path: Path, degrees: int) -> None:
     files = SensorFiles(tmp_path)

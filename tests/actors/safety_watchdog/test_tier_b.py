@@ -120,6 +120,40 @@ def test_what_a_killed_watchdog_has_changed_is_put_back_by_the_next(tree: Sensor
     assert changes_of(tree).recover() == ()
 
 
+def test_two_watchdogs_never_take_each_others_changes_for_what_the_machine_said_before(
+    tree: SensorFiles, tmp_path: Path
+) -> None:
+    before = contents(tree)
+    first = changes_of(tree)
+    second = TierB(SensorTree(tree.root), tmp_path / "other/regimes/changes.jsonl", tuple(TIER_B))
+
+    first.apply({"governor": "performance"}, "trial-1")
+    refused = second.apply({"governor": "performance", "swappiness": 10}, "trial-2")
+    first.restore()
+    second.restore()
+    later = second.apply({"swappiness": 10}, "trial-3")
+    second.restore()
+
+    assert all(how.startswith("refused: another watchdog") for how in refused.values())
+    assert later == {"swappiness": "applied"} and contents(tree) == before
+
+
+@pytest.mark.parametrize("has_offer", [True, False], ids=["with the list of governors", "without"])
+def test_a_governor_is_set_per_processor_where_there_is_no_policy(tmp_path: Path, has_offer: bool) -> None:
+    files = SensorFiles(tmp_path / "machine")
+    for cpu in ("cpu0", "cpu1"):
+        files.write(f"devices/system/cpu/{cpu}/cpufreq/scaling_governor", "schedutil")
+        if has_offer:
+            files.write(f"devices/system/cpu/{cpu}/cpufreq/scaling_available_governors", "powersave schedutil")
+    changes = changes_of(files)
+
+    applied = changes.apply({"governor": "powersave"}, "trial-1")
+    during = {say(files, f"devices/system/cpu/{cpu}/cpufreq/scaling_governor") for cpu in ("cpu0", "cpu1")}
+
+    assert (applied, during) == ({"governor": "applied"}, {"powersave"})
+    assert changes.restore() == {} and say(files, "devices/system/cpu/cpu1/cpufreq/scaling_governor") == "schedutil"
+
+
 @pytest.mark.parametrize("cut_bytes", [1, 40, 150])
 def test_a_journal_that_was_cut_off_is_used_up_to_there(tree: SensorFiles, tmp_path: Path, cut_bytes: int) -> None:
     before = contents(tree)

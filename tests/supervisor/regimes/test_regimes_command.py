@@ -9,6 +9,7 @@ import pytest
 from supervisor.cli import run_cli
 from supervisor.regimes.conducting import Progress
 from supervisor.regimes.trial_progress import progress_line
+from tests.trial_house import SensorFiles
 
 
 @pytest.fixture
@@ -105,6 +106,9 @@ def test_evaluate_can_tell_its_plan(ask):
         (("evaluate", "cpu", "--trials", "0"), 2, "--trials"),
         (("evaluate", "cpu", "--tier-b", "undervolt"), 2, "voltage"),
         (("evaluate", "cpu", "--tier-b", "governer"), 2, "governor"),
+        (("evaluate", "cpu", "--genome", "threads=1", "--generations", "2"), 2, "leave out either"),
+        (("report", "--html", "/nowhere/page.html"), 1, "/nowhere/page.html"),
+        (("caps", "--sensor-root", "/nowhere"), 2, "--sensor-root"),
         (("plan", "cpu", "--budget", "-1"), 2, "--budget"),
         (("caps", "--set", "regimes.sensor_rot=x"), 2, "sensor_root"),
     ],
@@ -149,6 +153,22 @@ def test_caps_tell_what_checks_them_and_why_nothing_does(ask, tmp_path):
     sensed = [row for row in report["caps"] if row["source"] != "the workload" and row["metric"] != "load1"]
     assert {row["domain"] for row in report["caps"]} >= {"cpu", "gpu", "audio", "conversation"}
     assert all(row["source"] is None and row["reason"] for row in sensed if row["metric"].endswith("_c"))
+
+
+def test_a_tree_of_sensors_can_be_given_on_the_command_line(ask, tmp_path):
+    SensorFiles(tmp_path / "sensors").chip("coretemp", 91_000)
+
+    report = json.loads(ask("caps", "cpu", "--sensor-root", str(tmp_path / "sensors"), "--json")[1])
+
+    assert report["sensor_root"] == str(tmp_path / "sensors")
+    assert report["caps"][0]["source"] == str(tmp_path / "sensors/class/hwmon/coretemp/temp1_input")
+
+
+def test_a_setting_of_the_machine_that_is_opted_in_to_is_a_gene(ask):
+    arguments = ("evaluate", "cpu", "--quick", "--plan", "--genome", "governor=performance")
+
+    assert ask(*arguments)[0] == 2
+    assert ask(*arguments, "--tier-b", "governor")[0] == 0
 
 
 def test_progress_is_a_line():
