@@ -1,5 +1,6 @@
 """The watch itself, over real trials: it ends what is too hot, it is the switch, it leaves the machine as it was."""
 
+import fcntl
 import json
 import os
 import select
@@ -29,6 +30,7 @@ from actors.safety_watchdog.watching import (
 from actors.safety_watchdog.world import WatchdogWorld
 from bus.core import Ask, Observed
 from bus.descendants import Process, descendants_of, is_alive
+from schemas.tiers import DEADMAN_PATH
 from tests.trial_house import DEADLINE_S, ROOT, Guarded, SensorFiles, TrialHouse, until
 
 SWAPPINESS = "proc/sys/vm/swappiness"
@@ -215,7 +217,19 @@ def test_arming_again_reads_anew_and_changes_nothing(watched, unwatched_house, f
     assert second.applied == {"swappiness": "applied"} and said(files) == "10"
 
 
+def is_locked(file: Path) -> bool:
+    if not file.exists():
+        return False
+    with file.open() as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def test_a_second_watchdog_of_one_home_says_why_it_cannot_be(watched, unwatched_house, files, monkeypatch) -> None:
+    until(lambda: is_locked(unwatched_house.home / DEADMAN_PATH), "the first watchdog")
     monkeypatch.setattr("actors.safety_watchdog.deadman.PATIENCE_S", 0.1)
     second = Watched(unwatched_house, files)
 
