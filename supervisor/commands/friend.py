@@ -109,9 +109,7 @@ def card(host: str, home: Home, as_json: bool) -> None:
 @home_option
 @json_option
 @click.pass_context
-def drift(
-    context: click.Context, /, host: str, png: Path | None, force: bool, home: Home, as_json: bool
-) -> None:
+def drift(context: click.Context, /, host: str, png: Path | None, force: bool, home: Home, as_json: bool) -> None:
     """Show how far the friend has come from its origin, dialogue by dialogue.
 
     Origin share: of the weights. Lexical distance: between adopted and origin words. Turnover: fragments that were not
