@@ -148,10 +148,10 @@ def test_a_file_that_finds_no_room_is_written_later(stage, monkeypatch: pytest.M
     (stage.home / "data").mkdir()
     real, refusals = effects.write_atomically, iter(range(3))
 
-    def write(path: Path, content: bytes) -> None:
+    def write(path: Path, content: bytes, mode: int) -> None:
         if next(refusals, None) is not None:
             raise OSError(errno.ENOSPC, "no space left on device")
-        real(path, content)
+        real(path, content, mode)
 
     monkeypatch.setattr(effects, "write_atomically", write)
 

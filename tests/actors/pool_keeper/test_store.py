@@ -111,11 +111,11 @@ def test_a_file_of_the_future_is_refused_untouched(open_keeper: Any) -> None:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
 
-    with pytest.raises(PoolVersionError, match="version 99, this program knows 2"):
+    with pytest.raises(PoolVersionError, match=f"version 99, this program knows {schema.VERSION}"):
         PoolStore(keeper.home, SETTINGS)
 
     with sqlite3.connect(keeper.home / POOL) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {schema.VERSION}")
     connection.close()
     assert open_keeper().core.figures()["dreams_total"] == 0
 
@@ -132,8 +132,10 @@ def test_an_older_file_is_lifted_step_by_step() -> None:
     schema.migrate(connection, schema.VERSION, (*schema.MIGRATIONS, add_note))
 
     assert connection.execute("SELECT * FROM lineage").fetchall() == [("a", "b", None)]
-    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
-    assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == ("3",)
+    assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION + 1,)
+    assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == (
+        str(schema.VERSION + 1),
+    )
     with pytest.raises(PoolVersionError):
         schema.migrate(connection, schema.VERSION + 1)
     connection.close()
