@@ -28,6 +28,10 @@ LEFT_BEHIND_BYTES: Final = 64 * 1024
 """Payloads of a message of this size and more stay in its sender's journal."""
 
 
+MOST_VIEWS: Final = 1024
+"""So many views are kept at a time."""
+
+
 class _SegmentIndex:
     """Which frame of one segment holds the payload of which message; sixteen bytes a message."""
 
@@ -80,6 +84,7 @@ class PayloadStore:
         self._run_folder = run_folder
         self._checks_named = checks_named
         self._mapped = MappedFiles()
+        self._views: dict[MessageRef, BytesLike] = {}
         self._segments: dict[str, list[tuple[SegmentName, Path]]] = {}
         self._indices: dict[Path, _SegmentIndex] = {}
         self._reader: SegmentReader | None = None
@@ -100,6 +105,8 @@ class PayloadStore:
 
     def resolve(self, ref: MessageRef) -> BytesLike:
         """The first payload of message `ref`; raises MissingInputError when no journal holds it whole."""
+        if ref in self._views:
+            return self._views[ref]
         try:
             path, offset = self._frame_of(ref)
         except OSError as error:
@@ -107,7 +114,15 @@ class PayloadStore:
         out = self._message(path, offset, ref) if self._checks_named else self._mapped_message(path, offset, ref)
         if not out.origins or out.origins[0] is not None:
             raise MissingInputError("/".join(map(str, ref)), f"its frame at {offset} of {path.name} holds no payload")
+        if not self._checks_named:
+            self._remember(ref, out.payloads[0])
         return out.payloads[0]
+
+    def _remember(self, ref: MessageRef, view: BytesLike) -> None:
+        """Dreams that help come again and again."""
+        if len(self._views) >= MOST_VIEWS:
+            self._views.clear()
+        self._views[ref] = view
 
     def _frame_of(self, ref: MessageRef) -> tuple[Path, int]:
         """The segment that holds the payload of `ref`, and where its frame begins."""
@@ -170,6 +185,7 @@ class PayloadStore:
     def close(self) -> None:
         """Let go of all segments."""
         self._mapped.close()
+        self._views.clear()
         if self._reader is not None:
             self._reader.close()
             self._reader = None

@@ -24,7 +24,7 @@ def pin(store: PoolStore, message: PinDreams, step: Step) -> Outcome:
     for dream_id in dict.fromkeys(message.dream_ids):
         is_known = store.sequence_of(dream_id) is not None
         if is_known:
-            store.insert("pins", (None, dream_id, int(message.is_pinned), step.now_ns, store.run_id))
+            store.pin(dream_id, message.is_pinned, step.now_ns)
         else:
             unknown.append(dream_id)
         event = ("pinned" if message.is_pinned else "unpinned") if is_known else "refused"

@@ -10,19 +10,22 @@ its tensor, the SHA-256 says, to whoever decodes it.
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from actors.pool_keeper.rows import StoredTensor
 from bus.core import MessageRef
 from bus.files import sync_folder
+from bus.mapping import MappedFiles
 
 BLOB_FOLDER: Final = "pool/blobs"
 INLINE_BYTES: Final = 16 * 1024
 """A blob up to this size stays in its row, where one page holds it."""
 NO_SEGMENT: Final = 0
 SUFFIX: Final = ".blob"
+MOST_SOUND: Final = 65536
+"""So many places of sound blobs are remembered."""
 EAGER_BYTES: Final = 1024 * 1024
 """So much more has the disk to write before it is told to begin."""
 
@@ -68,9 +71,15 @@ def tensor_of(folder: Path, row: Sequence[Any]) -> StoredTensor:
 
     Raises OSError.
     """
-    run_id, sender, epoch, seq, n_rows, n_cols, n_layers, sha256, inline, *place = row
-    blob = inline if place[0] is None else read_blob(folder, Place(*place))
-    return StoredTensor(run_id, MessageRef(sender, epoch, seq), (n_rows, n_cols, n_layers), sha256, blob)
+    tensor = described(row)
+    return tensor if tensor.place is None else tensor._replace(blob=read_blob(folder, Place(*tensor.place)))
+
+
+def described(row: Sequence[Any]) -> StoredTensor:
+    """The tensor of a row of `rows.SELECT_TENSOR` without the blob that lies in a segment."""
+    run_id, sender, epoch, seq, n_rows, n_cols, n_layers, sha256, inline, *found = row
+    place = None if found[0] is None else Place(*found)
+    return StoredTensor(run_id, MessageRef(sender, epoch, seq), (n_rows, n_cols, n_layers), sha256, inline, place)
 
 
 class BlobFiles:
@@ -86,6 +95,7 @@ class BlobFiles:
         self.missing: dict[int, int] = {}
         """Committed bytes that were not there at start, by segment."""
         self._folder = folder
+        self._prefix = f"{folder}/"
         self._segment_bytes = segment_bytes
         self._is_synced = is_synced
         self._descriptor = -1
@@ -99,6 +109,8 @@ class BlobFiles:
         self._begun_bytes = self._size
         self._is_sealed = self._segment in self.missing
         self._added: dict[int, int] = {}
+        self._mapped = MappedFiles()
+        self._sound: set[Place] = set()
 
     @property
     def current(self) -> int:
@@ -137,9 +149,49 @@ class BlobFiles:
             self._begin_writing()
         return place
 
+    def tensors(self, found: Iterable[Sequence[Any]]) -> list[StoredTensor]:
+        """The tensors of rows of `rows.SELECT_TENSOR`; a blob is a view once it was found sound. Raises OSError."""
+        lengths: dict[str, int] = {}
+        return [self._tensor(described(row), lengths) for row in found]
+
+    def _tensor(self, tensor: StoredTensor, lengths: dict[str, int]) -> StoredTensor:
+        if tensor.place is None:
+            return tensor
+        place = Place(*tensor.place)
+        view = self._view(place, lengths) if place in self._sound else None
+        if view is None:
+            return tensor._replace(blob=self.read(place))
+        return tensor._replace(blob=view, is_sound=True)  # type: ignore[arg-type]  # read as bytes are
+
+    def call_sound(self, place: Place) -> None:
+        """The blob at `place` is its tensor."""
+        if len(self._sound) >= MOST_SOUND:
+            self._sound.clear()
+        self._sound.add(place)
+
+    def _view(self, place: Place, lengths: dict[str, int]) -> memoryview | None:
+        """The bytes at `place` in the mapped file, which they outlive; None when the file has them no more."""
+        path, end = f"{self._prefix}{place.segment:06d}{SUFFIX}", place.offset + place.length
+        if path not in lengths:
+            try:
+                lengths[path] = os.stat(path).st_size
+            except FileNotFoundError:
+                lengths[path] = 0
+        return self._mapped.view(path, place.offset, end) if lengths[path] >= end else None
+
     def read(self, place: Place) -> bytes:
         """The bytes at `place`; see `read_blob`."""
         return read_blob(self._folder, place)
+
+    def holds(self, places: Sequence[Place]) -> bool:
+        """Whether the files are long enough for all of `places`."""
+        ends: dict[int, int] = {}
+        for segment, offset, length in places:
+            ends[segment] = max(ends.get(segment, 0), offset + length)
+        try:
+            return all(self._length(segment) >= end for segment, end in ends.items())
+        except FileNotFoundError:
+            return False
 
     def growth(self) -> list[Growth]:
         """What was appended since the last `settle`, by segment."""
@@ -183,6 +235,8 @@ class BlobFiles:
             segment_path(self._folder, segment).unlink(missing_ok=True)
         if self._segment != self._kept_segment:
             self._close_descriptor()
+        self._sound.clear()
+        self._mapped.close()
         self._segment, self._size = self._kept_segment, self._kept_size
         self._begun_bytes = self._size
         self._is_sealed = self._segment in self.missing
@@ -192,10 +246,12 @@ class BlobFiles:
 
     def remove(self, segment: int) -> None:
         """Delete a segment that no row names any more. Raises OSError."""
+        self._mapped.close()
         segment_path(self._folder, segment).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
+        self._mapped.close()
         self._close_descriptor()
 
     def _begin_writing(self) -> None:

@@ -1,7 +1,7 @@
 """Evicted dreams leave the tables, and the space of their blobs is reclaimed.
 
 In: sequences to bury, bytes that were freed. Out: tombstones in place of dreams; segments that lost most of their blobs
-copied to the end of the pool and deleted, one with each commit after the one that found the compaction due.
+copied to the end of the pool and deleted, a bounded part with each commit after the one that found it due.
 
 When a compaction is due is a function of the inputs alone, so that a replay finds it at the same step: as soon as the
 tensors in the pool are less than a set share of these and those evicted since the last one. What it then does to files
@@ -14,10 +14,14 @@ compaction.
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from itertools import accumulate, islice, takewhile
+from typing import Final, NamedTuple
 
 from actors.pool_keeper import rows
 from actors.pool_keeper.blobs import BlobFiles, Place
+
+LEAST_MOVED_BYTES: Final = 4 * 1024 * 1024
+"""A commit moves as much as it adds itself, or this, and at least one blob."""
 
 
 class Moment(NamedTuple):
@@ -33,12 +37,12 @@ def bury(connection: sqlite3.Connection, sequences: Sequence[int], moment: tuple
     freed = 0
     for sequence in sequences:
         connection.execute(rows.BURY, (*moment, sequence))
-        (size,) = connection.execute("SELECT blob_bytes FROM tombstones WHERE sequence = ?", (sequence,)).fetchone()
-        freed += size
-        place = connection.execute("SELECT segment, length FROM blobs WHERE sequence = ?", (sequence,)).fetchone()
+        place = connection.execute(rows.TAKE_PLACE, (sequence,)).fetchone()
         if place is not None:
             connection.execute(rows.SHRINK_SEGMENT, (place[0], -place[1]))
-        for table in ("blobs", "dreams", "signatures", "utilities"):
+        (size,) = connection.execute(rows.TAKE_SIGNATURE, (sequence,)).fetchone()
+        freed += size
+        for table in ("dreams", "utilities"):
             connection.execute(f"DELETE FROM {table} WHERE sequence = ?", (sequence,))  # noqa: S608
     return freed
 
@@ -55,7 +59,7 @@ class Compaction:
         self._due: list[int] = []
         """Segments that the open transaction found due."""
         self._owed: list[int] = []
-        """Segments still to be moved."""
+        """Segments of which something is still to be moved."""
         self._emptied: list[int] = []
         """Segments that nothing names once the open transaction is committed."""
 
@@ -73,20 +77,34 @@ class Compaction:
         self._due = [segment for (segment,) in connection.execute(rows.SELECT_SPARSE_SEGMENTS, limits)]
         return True
 
-    def move_one(self) -> None:
-        """Copy what is left of one owed segment, within the open transaction. Raises sqlite3.Error, OSError."""
-        if not self._owed:
-            return
-        segment = self._owed.pop(0)
-        found = self._connection.execute(rows.SELECT_SEGMENT, (segment,)).fetchall()
-        read = [(sequence, self._blobs.read(Place(segment, offset, length))) for sequence, offset, length in found]
-        if any(len(blob) < length for (_, blob), (_, _, length) in zip(read, found, strict=True)):
-            return
-        moved = [(sequence, self._blobs.append(blob)) for sequence, blob in read]
-        places = [(place.segment, place.offset, sequence) for sequence, place in moved]
-        self._connection.executemany("UPDATE blobs SET segment = ?, offset = ? WHERE sequence = ?", places)
-        self._connection.execute("DELETE FROM segments WHERE segment = ?", (segment,))
-        self._emptied.append(segment)
+    def move_some(self) -> None:
+        """Copy about as much of what is owed as the open transaction adds. Raises sqlite3.Error, OSError."""
+        room = max(LEAST_MOVED_BYTES, sum(growth.added_bytes for growth in self._blobs.growth())) if self._owed else 0
+        while self._owed and room > 0:
+            segment = self._owed.pop(0)
+            found = [(sequence, Place(segment, *place)) for sequence, *place in self._held(segment)]
+            if not self._blobs.holds([place for _, place in found]):
+                continue
+            part = list(islice(found, _fitting([place.length for _, place in found], room)))
+            room -= sum(place.length for _, place in part)
+            if self._move(segment, part) and len(part) < len(found):
+                self._owed.insert(0, segment)
+
+    def _held(self, segment: int) -> list[tuple[int, int, int]]:
+        return self._connection.execute(rows.SELECT_SEGMENT, (segment,)).fetchall()
+
+    def _move(self, segment: int, part: Sequence[tuple[int, Place]]) -> bool:
+        """Copy blobs to the end of the pool; False when one cannot be read whole, and none is then moved."""
+        read = [(sequence, place, self._blobs.read(place)) for sequence, place in part]
+        if any(len(blob) < place.length for _, place, blob in read):
+            return False
+        moved = [(*self._blobs.append(blob)[:2], sequence) for sequence, _, blob in read]
+        self._connection.executemany("UPDATE blobs SET segment = ?, offset = ? WHERE sequence = ?", moved)
+        self._connection.execute(rows.SHRINK_SEGMENT, (segment, -sum(place.length for _, place in part)))
+        if not self._held(segment):
+            self._connection.execute("DELETE FROM segments WHERE segment = ?", (segment,))
+            self._emptied.append(segment)
+        return True
 
     def settle(self) -> None:
         """The open transaction is committed."""
@@ -101,3 +119,8 @@ class Compaction:
         """Forget what the open transaction did; a move that failed waits for the next compaction."""
         self._due, self._owed, self._emptied = [], [], []
         self._dead_bytes = self._kept_dead_bytes
+
+
+def _fitting(lengths: Sequence[int], room: int) -> int:
+    """How many of the first `lengths` fit into `room`; at least one."""
+    return max(1, sum(1 for _ in takewhile(lambda total: total <= room, accumulate(lengths))))

@@ -22,8 +22,12 @@ LOCK_FILE: Final = "pool/dream_pool.lock"
 
 BUSY_MS: Final = 5000
 """How long a commit waits for a foreign program that writes to the pool against all advice."""
-CACHE_KIB: Final = 8192
+MOST_LOGS: Final = 2
+"""How many times longer than asked for the log can get before a commit folds all of it, whatever that takes."""
+CACHE_KIB: Final = 16384
 MIB: Final = 1024 * 1024
+PRIVATE: Final = 0o600
+"""Mode of a new pool file: what a friend says to itself is in it."""
 
 Layout = Literal["segments", "sqlite"]
 """Where large blobs lie: in segment files, or in the rows of the dreams."""
@@ -62,7 +66,8 @@ class StoreSettings:
 
 
 def connect(path: Path, settings: StoreSettings) -> sqlite3.Connection:
-    """Open the pool file at `path` for writing, or make it. Raises PoolError, sqlite3.Error."""
+    """Open the pool file at `path` for writing, or make it. Raises PoolError, sqlite3.Error, OSError."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
     connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         refuse_others(connection)
@@ -71,7 +76,7 @@ def connect(path: Path, settings: StoreSettings) -> sqlite3.Connection:
         if mode != "wal":
             raise PoolError(f"{POOL_FILE} cannot use a write-ahead log here (mode {mode}); use a local disk")
         page_size = int(connection.execute("PRAGMA page_size").fetchone()[0])
-        connection.execute(f"PRAGMA wal_autocheckpoint = {max(1, settings.checkpoint_bytes // page_size)}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {max(1, MOST_LOGS * settings.checkpoint_bytes // page_size)}")
         connection.execute(f"PRAGMA journal_size_limit = {settings.checkpoint_bytes}")
         connection.execute(f"PRAGMA synchronous = {'FULL' if settings.is_power_safe else 'NORMAL'}")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")

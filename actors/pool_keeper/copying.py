@@ -16,10 +16,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from actors.pool_keeper import rows, schema
+from actors.pool_keeper import friend_schema, rows, schema
 from actors.pool_keeper.blobs import BLOB_FOLDER, Place, read_blob, segment_path, tensor_of
 from actors.pool_keeper.connection import POOL_FILE, named, version_of
 from actors.pool_keeper.errors import PoolError, PoolVersionError
+from actors.pool_keeper.friend_tables import furnish_personas
 from actors.pool_keeper.rows import StoredTensor
 from bus.core import MessageRef, StepPosition
 from bus.errors import MissingInputError
@@ -40,6 +41,7 @@ CONTENT: Final = (
     "SELECT run_id, learner, epoch, ts, report_json FROM epochs WHERE run_id = ? ORDER BY serial",
     "SELECT entry_id, is_pinned, ts FROM pins WHERE run_id = ? ORDER BY serial",
     "SELECT ts, pool_sequence, dead_bytes FROM compactions WHERE run_id = ? ORDER BY serial",
+    friend_schema.CONTENT,
 )
 """What a run did to the pool, in an order that does not depend on the file, as no later run changes it."""
 BEFORE: Final = (
@@ -55,6 +57,7 @@ BEFORE: Final = (
     "INSERT INTO compactions SELECT * FROM source.compactions WHERE run_id < ?1 ORDER BY serial",
     "INSERT INTO meta SELECT 'last_compaction_at_ns', CAST(ts AS TEXT) FROM compactions ORDER BY serial DESC LIMIT 1",
     schema.FILL_UTILITIES,
+    friend_schema.BEFORE,
 )
 """What the pool held before a run, as far as a decision can depend on it. Runs are named by their start."""
 
@@ -81,6 +84,7 @@ def _copy_before(source: Path, target: Path, run_id: str) -> None:
         connection.execute("BEGIN")
         for statement in BEFORE:
             connection.execute(statement, (run_id,) if "?1" in statement else ())
+        furnish_personas(connection, run_id)
         empty = connection.execute("SELECT sequence FROM dreams WHERE length(tensor_blob) = 0").fetchall()
         for (sequence,) in empty:
             connection.execute(

@@ -32,7 +32,11 @@ class Filters(NamedTuple):
         return is_plain if is_coherent is None else is_coherent & is_plain
 
     def of_rows(self, columns: Columns, rows: Integers) -> Integers:
-        """Those of `rows` that pass."""
+        """Those of `rows` that pass and whose dreams are in the pool."""
+        return self.passing(columns, columns.only_present(rows))
+
+    def passing(self, columns: Columns, rows: Integers) -> Integers:
+        """Those of `rows` that pass, in the pool or gone."""
         if self.min_coherence is not None:
             rows = rows[columns.coherence[rows] >= self.min_coherence]
         if self.max_entropy is not None:

@@ -2,8 +2,9 @@
 
 In: a request after each commit. Out: in a thread, the segments of blobs and then the log synced at most once every
 `GROUP_SYNC_S`, and the log folded into the pool file whenever it has grown by a given size. A power cut costs no more
-than the commits since the last sync, and a checkpoint inside a commit finds little left to do, so that it holds up no
-commit for long. It decides nothing and reads nothing: SQLite orders its own writes with or without it.
+than the commits since the last sync. Under load no fold of the thread reaches the end of a log that goes on growing, so
+that a commit folds the rest when the log is long and the rest is short, and begins it anew. It decides nothing and
+reads nothing: SQLite orders its own writes with or without it.
 """
 
 import os
@@ -16,7 +17,9 @@ from typing import Final
 
 GROUP_SYNC_S: Final = 0.01
 FOLDED_PARTS: Final = 12
-"""In how many parts the log is folded before it is as large as a commit lets it get."""
+"""In how many parts the log is folded before it is so long that a commit folds the rest."""
+SHORT_PARTS: Final = 1
+"""A rest of up to so many parts is short."""
 
 
 class GroupSync:
@@ -36,7 +39,13 @@ class GroupSync:
         self._connection = connection
         self._fold_bytes = fold_bytes
         self._logged_bytes = 0
+        self._begun_bytes = 0
+        """Of what was logged, how much the last fold set out to fold,"""
         self._folded_bytes = 0
+        """and how much is folded."""
+        self._log_bytes = 0
+        """Length of the log after the last fold."""
+        self._page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
         self._wanted = threading.Event()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pool-sync", daemon=True)
@@ -47,6 +56,20 @@ class GroupSync:
         self._segment = segment
         self._logged_bytes += logged_bytes
         self._wanted.set()
+
+    @property
+    def is_rest_due(self) -> bool:
+        """Whether a commit is to fold the rest: the log is long, and little of it is not folded."""
+        rest = self._logged_bytes - self._folded_bytes
+        is_long = self._log_bytes + rest >= FOLDED_PARTS * self._fold_bytes
+        return is_long and rest <= SHORT_PARTS * self._fold_bytes
+
+    def fold(self, connection: sqlite3.Connection) -> None:
+        """Fold what there is, by way of `connection`; what is being written meanwhile stays. Raises sqlite3.Error."""
+        begun = self._begun_bytes = self._logged_bytes
+        is_busy, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if not is_busy:
+            self._folded_bytes, self._log_bytes = begun, pages * self._page_bytes
 
     def close(self) -> None:
         """End the thread and close the file."""
@@ -75,9 +98,7 @@ class GroupSync:
                 return
             self._wanted.clear()
             synced = self._sync(synced)
-            logged_bytes = self._logged_bytes
-            if logged_bytes - self._folded_bytes >= self._fold_bytes:
-                self._folded_bytes = logged_bytes
+            if self._logged_bytes - self._begun_bytes >= self._fold_bytes:
                 with suppress(sqlite3.Error):  # what fails here is left to the commits
-                    self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                    self.fold(self._connection)
             self._ending.wait(GROUP_SYNC_S)

@@ -5,7 +5,8 @@ with linear probing over rows: 4 bytes a slot, at most three quarters full, keys
 depends on the order of arrival; the number that it gets does not. It refuses nothing: keys are whatever they are.
 """
 
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,10 @@ class Identities:
             self._keys = grown(self._keys, count, self.count)
             self._numbers = grown(self._numbers, count, self.count)
 
+    def expect(self, count: int) -> None:
+        """Make slots for up to `count` keys at once."""
+        self._make_slots(count - self.count)
+
     def extend(self, keys: Keys) -> None:
         """Add rows, one for each key; room for them must have been made."""
         rows = np.arange(self.count, self.count + len(keys), dtype=np.int32)
@@ -73,6 +78,26 @@ class Identities:
         """Forget every row from `count` on."""
         self.count = count
         self._spread_out(count)
+
+    def without(self, dropped: npt.NDArray[np.bool_]) -> "Identities":
+        """The same without the rows marked in `dropped`; those behind move up."""
+        other = Identities()
+        kept = self.keys[~dropped]
+        other.reserve(len(kept))
+        other.extend(kept)
+        return other
+
+    def freeze(self) -> tuple[Keys, Rows, Rows]:
+        """Keys, numbers and slots as they are now; what is written later is not seen in them."""
+        return self.keys, self.numbers, self._slots.copy()
+
+    @classmethod
+    def thawed(cls, parts: Sequence[npt.NDArray[Any]], distinct: int) -> "Identities":
+        """What was frozen; the arrays belong to it from now on."""
+        identities = cls()
+        identities._keys, identities._numbers, identities._slots = parts
+        identities.count, identities.distinct = len(identities._keys), distinct
+        return identities
 
     def _spread_out(self, distinct: int) -> None:
         """Make slots for `distinct` keys and place the present ones anew."""

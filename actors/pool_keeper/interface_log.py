@@ -1,4 +1,5 @@
-"""The append-only logs under `logs/interface/`: what was stored, answered and credited (seed 000, section 7).
+"""The append-only logs under `logs/interface/`: what was stored, answered and credited (seed 000, section
+7), and which candidate packs were written (seed 003).
 
 In: records, one JSON object each. Out: lines in NAME.jsonl, written before the pool's COMMIT, whose committed length
 is kept in the pool by that COMMIT. So a line is in the log if and only if its effect is in the pool: at start a tail
@@ -12,14 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
-LogName = Literal["persist", "retrieval", "feedback", "kpi"]
-LOGS: Final[tuple[LogName, ...]] = ("persist", "retrieval", "feedback", "kpi")
+LogName = Literal["persist", "retrieval", "feedback", "kpi", "packs"]
+LOGS: Final[tuple[LogName, ...]] = ("persist", "retrieval", "feedback", "kpi", "packs")
 
 LogRecord = Mapping[str, object]
 
 
 class InterfaceLog:
-    """The four logs of one home, open for appending."""
+    """The five logs of one home, open for appending."""
 
     def __init__(self, folder: Path, committed: Mapping[str, int] | None, is_synced: bool) -> None:
         """Open the logs in `folder`. `committed` holds the committed lengths, or is None for a new pool, which takes

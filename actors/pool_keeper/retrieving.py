@@ -2,11 +2,12 @@
 
 In: RetrievalQuery, BatchRequest, PoolStatsRequest. Out: RetrievedSet, LearningBatch, PoolStats, or RequestRefused
 with the reason. Every answer is a function of the request and the pool. A tensor leaves only after its SHA-256 has
-been verified; one that fails is skipped with the reason, ids and tensors staying aligned. Tensors are served for
-dreams of an answer alone.
+been verified once by this process, and who takes it verifies it again; one that fails is skipped with the reason, ids
+and tensors staying aligned. Tensors are served for dreams of an answer alone.
 """
 
 import math
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -35,6 +36,8 @@ from schemas.tensor import decode
 
 MAX_BATCH_BYTES: Final = 64 * 1024 * 1024
 """Payload of one LearningBatch."""
+READ_AT_ONCE: Final = 8
+"""Tensors that are in memory before the first of them is looked at."""
 MAX_ANSWER_BYTES: Final = 3_900_000
 """Upper bound of one RetrievedSet as encoded; the bus carries bodies up to 4 MiB."""
 
@@ -97,8 +100,8 @@ def materialize(store: PoolStore, request: BatchRequest, step: Step) -> Outcome:
     served: dict[str, StoredTensor] = {}
     skipped: list[SkippedEntry] = []
     size = 0
-    for entry_id in request.entry_ids:
-        found = _tensor(store, entry_id, offered, served)
+    for entry_id, stored in _tensors(store, request.entry_ids, offered):
+        found = "asked for twice" if entry_id in served else stored
         if isinstance(found, StoredTensor) and size + len(found.blob) > MAX_BATCH_BYTES:
             found = f"the batch is full at {MAX_BATCH_BYTES} bytes; ask again for the rest"
         if isinstance(found, StoredTensor):
@@ -131,7 +134,7 @@ def report_stats(store: PoolStore, request: PoolStatsRequest, step: Step) -> Out
     stats = PoolStats(
         request=request.request,
         pool_sequence=store.columns.last_sequence,
-        dreams_total=store.columns.count,
+        dreams_total=store.columns.dreams,
         coherence_mean=coherence,
         spectral_entropy_mean=entropy,
         last_compaction_at_ns=None if compacted is None else int(str(compacted[0])),
@@ -167,20 +170,30 @@ def _entries(store: PoolStore, ranking: Ranking, outcome: Outcome) -> list[Retri
     return entries
 
 
-def _tensor(store: PoolStore, entry_id: str, offered: set[str], served: dict[str, StoredTensor]) -> StoredTensor | str:
-    if entry_id in served:
-        return "asked for twice"
-    sequence = store.sequence_of(entry_id)
-    if sequence is None:
-        return "the pool holds no such dream" if store.trace(entry_id) is None else "evicted from the pool"
-    if entry_id not in offered:
+def _tensors(
+    store: PoolStore, entry_ids: tuple[str, ...], offered: set[str]
+) -> Iterator[tuple[str, StoredTensor | str]]:
+    """Of each dream its tensor, or why there is none; a few are read at a time."""
+    for start in range(0, len(entry_ids), READ_AT_ONCE):
+        some = entry_ids[start : start + READ_AT_ONCE]
+        found = store.tensors([entry_id for entry_id in some if entry_id in offered])
+        for entry_id in some:
+            yield entry_id, found.get(entry_id) or _reason(store, entry_id, offered)
+
+
+def _reason(store: PoolStore, entry_id: str, offered: set[str]) -> str:
+    """Why a dream has no tensor for a learner."""
+    if entry_id not in offered and store.sequence_of(entry_id) is not None:
         return "not in the answer to this query"
-    return store.tensor(sequence) or "the pool holds no such dream"
+    return "the pool holds no such dream" if store.trace(entry_id) is None else "evicted from the pool"
 
 
 def _verified(store: PoolStore, entry_id: str, tensor: StoredTensor, outcome: Outcome) -> StoredTensor | str:
+    if tensor.is_sound:
+        return tensor
     try:
         decode(tensor.blob, tensor.shape, tensor.sha256)
+        store.call_sound(tensor)
     except (TensorRefusedError, TypeError, ValueError) as error:
         _report_damage(store, f"tensor of dream {entry_id}", str(error), outcome)
         return f"damaged in the pool: {error}"

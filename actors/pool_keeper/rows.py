@@ -12,6 +12,8 @@ from bus.core import MessageRef
 from schemas.colour import Rgb
 from schemas.dreams import Ancestor, DreamEntry, DreamFacts, Source
 
+_JSON: Final = json.JSONEncoder(separators=(",", ":"))
+"""Kept, for making one takes longer than what it is made for."""
 Value = str | int | float | bytes | None
 Row = tuple[Value, ...]
 
@@ -36,6 +38,8 @@ SELECT_TENSOR: Final = (
     " d.tensor_sha256, d.tensor_blob, b.segment, b.offset, b.length"
     " FROM dreams d LEFT JOIN blobs b ON b.sequence = d.sequence WHERE d.sequence = ?"
 )
+SELECT_TENSORS: Final = SELECT_TENSOR.replace("SELECT ", "SELECT d.id, ", 1).replace("d.sequence = ?", "d.id IN ")
+"""Several, by their ids; the marks for these are to follow."""
 SELECT_TRACE: Final = (
     "SELECT sequence, tensor_sha256 FROM dreams WHERE id = ?1"
     " UNION ALL SELECT sequence, tensor_sha256 FROM tombstones WHERE id = ?1"
@@ -52,15 +56,17 @@ SELECT_MEASURES: Final = (
 ADD_UTILITY: Final = (
     "INSERT INTO utilities VALUES (?, 1, ?)"
     " ON CONFLICT(sequence) DO UPDATE SET records = records + 1, total = total + excluded.total"
+    " RETURNING records, total"
 )
 SELECT_PINNED: Final = (
-    "SELECT d.sequence FROM (SELECT entry_id, is_pinned, max(serial) FROM pins GROUP BY entry_id) p"
-    " JOIN dreams d ON d.id = p.entry_id WHERE p.is_pinned ORDER BY d.sequence"
+    "SELECT entry_id FROM (SELECT entry_id, is_pinned, max(serial) FROM pins GROUP BY entry_id) WHERE is_pinned"
 )
 BURY: Final = (
     f"INSERT INTO tombstones SELECT {', '.join(f'd.{name}' for name in FACT_COLUMNS)}, s.blob_bytes, ?, ?, ?"  # noqa: S608
     " FROM dreams d JOIN signatures s ON s.sequence = d.sequence WHERE d.sequence = ?"
 )
+TAKE_PLACE: Final = "DELETE FROM blobs WHERE sequence = ? RETURNING segment, length"
+TAKE_SIGNATURE: Final = "DELETE FROM signatures WHERE sequence = ? RETURNING blob_bytes"
 GROW_SEGMENT: Final = (
     "INSERT INTO segments VALUES (?, ?, ?) ON CONFLICT(segment)"
     " DO UPDATE SET bytes = excluded.bytes, live_bytes = live_bytes + excluded.live_bytes"
@@ -73,6 +79,17 @@ SELECT_DEAD_BYTES: Final = (
     "SELECT coalesce(sum(blob_bytes), 0) FROM tombstones"
     " WHERE evicted_at > (SELECT coalesce(max(pool_sequence), 0) FROM compactions)"
 )
+SELECT_EVICTED_SINCE: Final = (
+    "SELECT sequence, blob_bytes FROM tombstones WHERE evicted_at > ? AND sequence <= ? ORDER BY sequence"
+)
+"""Dreams up to a sequence that left behind a pool sequence."""
+COLUMNS_KEY: Final = "columns_file"
+"""Of table `meta`: the SHA-256 of the file of columns that the pool file vouches for."""
+COUNT_SIGNATURES: Final = (
+    "SELECT (SELECT coalesce(max(sequence), 0) FROM signatures) - (SELECT count(*) FROM tombstones)"
+)
+"""Sequences are given out without gaps, and each is a dream's or a tombstone's."""
+PUT_COLUMNS_DIGEST: Final = f"INSERT OR REPLACE INTO meta VALUES ('{COLUMNS_KEY}', ?)"  # noqa: S608 - ours
 SELECT_SPARSE_SEGMENTS: Final = (
     "SELECT segment FROM segments WHERE segment < ? AND live_bytes < ? * bytes ORDER BY segment"
 )
@@ -89,7 +106,7 @@ class Measures(NamedTuple):
 
 
 class StoredTensor(NamedTuple):
-    """A blob as it lies in the pool, not yet verified."""
+    """A blob as it lies in the pool."""
 
     run_id: str
     origin: MessageRef
@@ -97,6 +114,11 @@ class StoredTensor(NamedTuple):
     shape: tuple[int, int, int]
     sha256: bytes
     blob: bytes
+    """Or a view of a mapped file."""
+    place: tuple[int, int, int] | None = None
+    """Segment, offset and length; None for a blob in its row."""
+    is_sound: bool = False
+    """Whether this process has verified it once."""
 
 
 def dream_row(entry: DreamEntry, sequence: int, run_id: str, origin: MessageRef, blob: bytes) -> Row:
@@ -169,7 +191,7 @@ def facts_of(row: Row) -> DreamFacts:
 
 
 def _pack(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return _JSON.encode(value)
 
 
 def _unpack(text: Value) -> list[object]:

@@ -18,7 +18,8 @@ from typing import Final
 
 from actors.pool_keeper import rows, schema
 from actors.pool_keeper.atlas import Atlas
-from actors.pool_keeper.blobs import BLOB_FOLDER, INLINE_BYTES, BlobFiles, tensor_of
+from actors.pool_keeper.blobs import BLOB_FOLDER, INLINE_BYTES, BlobFiles, Place
+from actors.pool_keeper.column_keeping import WORTH_ROWS, ColumnKeeping
 from actors.pool_keeper.columns import Columns, Integers
 from actors.pool_keeper.compaction import Compaction, bury
 from actors.pool_keeper.connection import (
@@ -33,24 +34,36 @@ from actors.pool_keeper.connection import (
 )
 from actors.pool_keeper.copying import snapshot
 from actors.pool_keeper.errors import PoolDamagedError, PoolError
-from actors.pool_keeper.eviction import Utility
+from actors.pool_keeper.friend_tables import FriendTables
 from actors.pool_keeper.group_sync import FOLDED_PARTS, GroupSync
 from actors.pool_keeper.interface_log import InterfaceLog, LogName, LogRecord
+from actors.pool_keeper.loading import load_columns
+from actors.pool_keeper.lookups import Lookups
 from actors.pool_keeper.migration import Tell, migrate_file, silent
-from actors.pool_keeper.rows import Measures, Row, StoredTensor
+from actors.pool_keeper.niches import Niches, Utility
+from actors.pool_keeper.progress import PUT_PROGRESS, cursor_rows, number_rows, position_row
+from actors.pool_keeper.rows import StoredTensor
 from bus.core import Cursor, MessageRef, StepPosition
 from schemas.dreams import DreamEntry
 
 LOG_FOLDER: Final = "logs/interface"
 
-PUT_PROGRESS: Final = "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?)"
-LOAD_ROWS: Final = 16384
-"""Signatures read at a time at start, so that start needs little memory beside the columns."""
+UNSEEN_ROWS: Final = 1024
+"""New rows are taken into the niches so many at a time, while none is needed of them."""
+PAGES: Final = 4
+PAGES_OF_NEW: Final = 4
+PAGES_OF_EVICTED: Final = 9
+"""Pages of a large pool file that a commit, a new dream in it, and an evicted one change."""
 QUIET_S: Final = 2.0
 """The write-ahead log is emptied after so long without a commit."""
+IDLE_HOLES: Final = 16
+BUSY_HOLES: Final = 8
+"""Rows move up when more than one in so many is a hole,"""
+SMALL_ROWS: Final = 1024
+"""and at once where there are no more."""
 
 
-class PoolStore:
+class PoolStore(Lookups):
     """The open pool. `bus.core.DurableState` for the host, rows for the core."""
 
     def __init__(
@@ -59,10 +72,11 @@ class PoolStore:
         settings: StoreSettings,
         clock: Callable[[], float] = time.monotonic,
         tell: Tell = silent,
+        worth_rows: int = WORTH_ROWS,
     ) -> None:
         """Open or make the pool under `home`, migrating an older one, of which `tell` hears. Raises PoolError.
 
-        `clock` (seconds) only decides when upkeep is due.
+        `clock` (seconds) only decides when upkeep is due, `worth_rows` when the columns are written to their file.
         """
         self._home = home
         self.columns = Columns()
@@ -76,6 +90,7 @@ class PoolStore:
         self._tallies: dict[str, int] = {}
         self._changed: dict[str, int] = {}
         self._cursors: dict[str, Cursor] = {}
+        self._niches: Niches | None = None
         self._position: StepPosition | None = None
         try:
             (home / POOL_FILE).parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +99,7 @@ class PoolStore:
             raise named(error) from error
         try:
             migrate_file(home, settings.layout, settings.segment_bytes, tell)
-            self._open()
+            self._open(tell, worth_rows)
         except (sqlite3.Error, OSError) as error:
             self._abandon()
             raise named(error) from error
@@ -105,30 +120,43 @@ class PoolStore:
     def commit(self, position: StepPosition, cursors: Mapping[str, Cursor]) -> None:
         """Blobs, log lines, then one COMMIT of data, position, cursors and lengths. Raises PoolError, rolled back."""
         with self._writing() as connection:
-            self._compaction.move_one()
+            self._vouch()
+            self._compaction.move_some()
             connection.executemany(rows.GROW_SEGMENT, self._blobs.growth())
             if self._settings.is_power_safe:
                 self._blobs.sync()
             grown = self._log.write()
-            connection.executemany(PUT_PROGRESS, self._progress(position, cursors, grown))
+            connection.execute(PUT_PROGRESS, position_row(self.run_id, position))
+            connection.executemany(PUT_PROGRESS, cursor_rows(self.run_id, cursors, self._cursors))
+            connection.executemany(PUT_PROGRESS, number_rows("log", grown))
+            connection.executemany(PUT_PROGRESS, number_rows("tally", self._changed))
+            logged_bytes = self._logged_pages() * self._settings.page_size_bytes + self._inline_bytes
             connection.execute("COMMIT")
         self._log.settle(grown)
         self._blobs.settle()
         self._compaction.settle()
+        self._keeping.settle()
         self._position = position
         self._cursors.update(cursors)
         self._tallies.update(self._changed)
         self._changed.clear()
-        logged_bytes = 4 * self._settings.page_size_bytes + self._inline_bytes
         self._pending_bytes += logged_bytes
         self._mark()
+        self._keep_columns(is_idle=False)
         self._last_commit_s = self._clock()
         self._group_sync.request(logged_bytes, self._blobs.current)
+        if self._group_sync.is_rest_due:
+            with suppress(sqlite3.Error):  # then the log stays long, and a later commit tries again
+                self._group_sync.fold(self._connection)
 
     def maintain(self) -> None:
-        """Fold the write-ahead log into the pool file and empty it when nothing is going on."""
-        is_quiet = self._clock() - self._last_commit_s >= QUIET_S
-        if is_quiet and self._pending_bytes and not self._connection.in_transaction and empty_log(self._connection):
+        """When nothing is going on, keep the columns, and fold the write-ahead log into the pool file and empty it."""
+        if self._clock() - self._last_commit_s < QUIET_S or self._connection.in_transaction:
+            return
+        self._keep_columns(is_idle=True)
+        if self._keeping.finished() is not None:
+            self._vouch_alone()
+        if self._pending_bytes and empty_log(self._connection):
             self._pending_bytes = 0
 
     def close(self) -> None:
@@ -136,6 +164,9 @@ class PoolStore:
         if self._is_open:
             self._is_open = False
             self._roll_back()
+            with suppress(PoolError):  # then the next start reads the tables
+                if self._keeping.end(self.columns) is not None:
+                    self._vouch_alone()
             self._abandon()
 
     # -- the core's side --
@@ -144,6 +175,11 @@ class PoolStore:
     def run_id(self) -> str:
         """The run that this store serves."""
         return self._settings.run_id
+
+    @property
+    def friends(self) -> FriendTables:
+        """The personas and dialogues of friends, within the open transaction."""
+        return FriendTables(self._writing, self.run_id)
 
     @property
     def repairs(self) -> tuple[str, ...]:
@@ -181,77 +217,42 @@ class PoolStore:
         sequences, at = self.columns.sequence[evicted].tolist(), self.columns.last_sequence
         with self._writing() as connection:
             freed = bury(connection, sequences, (now_ns, at, self.run_id))
-            self._has_evicted = True
-            self.columns.remove(evicted, freed)
+            self._evicted.append(evicted)
+            self.columns.evict(evicted, freed)
             return self._compaction.free(freed, self.columns.blob_bytes, (now_ns, at, self.run_id))
 
-    def blob_bytes_of(self, sequence: int) -> int:
-        """Size of a stored blob."""
-        found = self.row("SELECT blob_bytes FROM signatures WHERE sequence = ?", sequence)
-        return 0 if found is None else int(str(found[0]))
+    def niches(self, bins: int) -> Niches:
+        """What is asked for the dream that is missed least; the hue bins are the same every time."""
+        if self._niches is None or not self._niches.is_valid:
+            self._niches = Niches(self.columns, bins, self.utilities(), self.pinned())
+        if self._niches.unseen >= UNSEEN_ROWS:
+            self._niches.catch_up()
+        return self._niches
 
     def pin(self, entry_id: str, is_pinned: bool, now_ns: int) -> None:
         """From now on the dream is never evicted, or may be again."""
         self.insert("pins", (None, entry_id, int(is_pinned), now_ns, self.run_id))
+        if self._niches is not None:
+            self._niches.pin(entry_id, is_pinned)
 
-    def pinned(self) -> list[int]:
-        """Sequences of the stored dreams that are pinned."""
+    def tensors(self, dream_ids: Sequence[str]) -> dict[str, StoredTensor]:
+        """The blobs of those that are stored: as views when they were found sound before, else as they lie on disk."""
         with self._reading() as connection:
-            return [sequence for (sequence,) in connection.execute(rows.SELECT_PINNED)]
+            sql = f"{rows.SELECT_TENSORS}({', '.join('?' * len(dream_ids))})"
+            found = connection.execute(sql, dream_ids).fetchall()
+            return dict(zip((row[0] for row in found), self._blobs.tensors(row[1:] for row in found), strict=True))
+
+    def call_sound(self, tensor: StoredTensor) -> None:
+        """The blob of `tensor` is what its hash says; it need not be verified again in this process."""
+        if tensor.place is not None:
+            self._blobs.call_sound(Place(*tensor.place))
 
     def add_utility(self, sequence: int, utility: float) -> None:
         """Count one feedback record on a stored dream."""
         with self._writing() as connection:
-            connection.execute(rows.ADD_UTILITY, (sequence, utility))
-
-    def utilities(self) -> dict[int, Utility]:
-        """The feedback on every stored dream that has some, by sequence."""
-        with self._reading() as connection:
-            found = connection.execute("SELECT sequence, records, total FROM utilities ORDER BY sequence")
-            return {sequence: Utility(records, total) for sequence, records, total in found}
-
-    def trace(self, dream_id: str) -> tuple[int, bytes] | None:
-        """Sequence and tensor hash of a dream that is or was in the pool."""
-        with self._reading() as connection:
-            found: tuple[int, bytes] | None = connection.execute(rows.SELECT_TRACE, (dream_id,)).fetchone()
-        return found
-
-    def known_facts_row(self, dream_id: str) -> Row | None:
-        """The row of `rows.FACT_COLUMNS` of a dream that is or was in the pool."""
-        return self.row(rows.SELECT_KNOWN_FACTS, dream_id)
-
-    def sequence_of(self, dream_id: str) -> int | None:
-        """The sequence of a dream, or None when the pool does not hold it."""
-        found = self.row("SELECT sequence FROM dreams WHERE id = ?", dream_id)
-        return None if found is None else int(str(found[0]))
-
-    def facts_row(self, sequence: int) -> Row | None:
-        """The row of `rows.FACT_COLUMNS` of a dream."""
-        return self.row(rows.SELECT_FACTS, sequence)
-
-    def tensor(self, sequence: int) -> StoredTensor | None:
-        """The blob of a dream as it lies on the disk; verifying is the caller's part."""
-        with self._reading() as connection:
-            found = connection.execute(rows.SELECT_TENSOR, (sequence,)).fetchone()
-            return None if found is None else tensor_of(self._blobs.folder, found)
-
-    def measures_of(self, dream_id: str) -> Measures:
-        """Colour, entropy and source of a dream that is or was in the pool."""
-        with self._reading() as connection:
-            *colour, entropy, source = connection.execute(rows.SELECT_MEASURES, (dream_id,)).fetchone()
-        return Measures((colour[0], colour[1], colour[2]), entropy, source)
-
-    def answers(self, query_id: str, learner: str) -> list[str]:
-        """Entry ids of every answer that `learner` got to `query_id`, one text of ids for each answer."""
-        sql = "SELECT entry_ids FROM retrievals WHERE query_id = ? AND learner = ? ORDER BY serial"
-        with self._reading() as connection:
-            return [text for (text,) in connection.execute(sql, (query_id, learner))]
-
-    def row(self, sql: str, *parameters: rows.Value) -> Row | None:
-        """The first row of a query."""
-        with self._reading() as connection:
-            found: Row | None = connection.execute(sql, parameters).fetchone()
-        return found
+            found = connection.execute(rows.ADD_UTILITY, (sequence, utility)).fetchone()
+        if self._niches is not None and self._niches.is_valid:
+            self._niches.judge(sequence, Utility(*found))
 
     def snapshot(self, target: Path) -> Path:
         """Put what is committed into the new folder `target`, blobs as links; its pool file. Raises PoolError."""
@@ -267,25 +268,19 @@ class PoolStore:
 
     # -- inside --
 
-    def _progress(
-        self, position: StepPosition, cursors: Mapping[str, Cursor], grown: Mapping[LogName, int]
-    ) -> Iterator[Row]:
-        """Rows of `progress` that a commit changes."""
-        run_id = self._settings.run_id
-        yield ("position", run_id, "", *position)
-        for sender, at in cursors.items():
-            if self._cursors.get(sender) != at:
-                yield ("cursor", run_id, sender, *at)
-        yield from _numbers("log", grown)
-        yield from _numbers("tally", self._changed)
+    def _logged_pages(self) -> int:
+        """About as many pages as a commit writes: a new dream and an evicted one touch some of every index."""
+        added, evicted = self.columns.count - self._committed_rows, sum(map(len, self._evicted))
+        (there,) = self._connection.execute("PRAGMA page_count").fetchone()
+        return min(PAGES + PAGES_OF_NEW * added + PAGES_OF_EVICTED * evicted, int(there))
 
-    def _open(self) -> None:
+    def _open(self, tell: Tell, worth_rows: int) -> None:
         home, settings = self._home, self._settings
         self._connection = connect(home / POOL_FILE, settings)
         self._log = self._open_log(home / LOG_FOLDER)
         self._blobs = self._open_blobs(home / BLOB_FOLDER)
         self._compaction = Compaction(self._connection, self._blobs, settings.compact_below)
-        self._load()
+        self._load(tell, worth_rows)
         wal = home / f"{POOL_FILE}-wal"
         self._pending_bytes = wal.stat().st_size
         synced = None if settings.is_power_safe else wal
@@ -298,12 +293,13 @@ class PoolStore:
         connection.execute("BEGIN IMMEDIATE")
         version = version_of(connection)
         schema.migrate(connection, version)
+        schema.add_indices(connection)
         if not version:
             connection.execute("INSERT INTO meta VALUES ('layout', ?)", (self._settings.layout,))
         committed = dict(connection.execute("SELECT name, committed_bytes FROM interface_logs"))
         log = InterfaceLog(folder, committed if version else None, self._settings.is_power_safe)
         if log.lengths != committed:
-            connection.executemany(PUT_PROGRESS, _numbers("log", log.lengths))
+            connection.executemany(PUT_PROGRESS, number_rows("log", log.lengths))
         connection.execute("COMMIT")
         return log
 
@@ -320,9 +316,12 @@ class PoolStore:
         self._connection.execute("INSERT INTO blobs VALUES (?, ?, ?, ?)", (sequence, *place))
         return b""
 
-    def _load(self) -> None:
+    def _load(self, tell: Tell, worth_rows: int) -> None:
         connection, run = self._connection, (self._settings.run_id,)
-        self._load_columns()
+        folder = (self._home / POOL_FILE).parent
+        self.columns, digest, sequence = load_columns(connection, folder, tell)
+        self.atlas = Atlas(self.columns)
+        self._keeping = ColumnKeeping(folder, digest, sequence, worth_rows)
         last = connection.execute("SELECT max(sequence) FROM dreams").fetchone()[0] or 0
         if last != self.columns.last_sequence:
             raise PoolDamagedError(f"pool file holds dreams up to {last}, signatures to {self.columns.last_sequence}")
@@ -333,16 +332,32 @@ class PoolStore:
         self._cursors = {sender: Cursor(epoch, seq) for sender, epoch, seq in cursors}
         self._mark()
 
-    def _load_columns(self) -> None:
-        signatures = self._connection.execute(rows.SELECT_SIGNATURES)
-        while chunk := signatures.fetchmany(LOAD_ROWS):
-            self.columns.extend(chunk)
+    def _keep_columns(self, *, is_idle: bool) -> None:
+        """Move rows up when there are many holes, and write the columns to their file, when it is due."""
+        columns, parts = self.columns, IDLE_HOLES if is_idle else BUSY_HOLES
+        if columns.holes and (columns.count <= SMALL_ROWS or columns.holes > columns.count // parts):
+            self.columns.squeeze()
+            self._mark()
+        self._keeping.begin(self.columns, is_idle)
+
+    def _vouch(self) -> None:
+        """Name the file of columns that was written, in the open transaction. Raises sqlite3.Error."""
+        digest = self._keeping.vouch()
+        if digest is not None:
+            self._connection.execute(rows.PUT_COLUMNS_DIGEST, (digest,))
+
+    def _vouch_alone(self) -> None:
+        """The same in a transaction of its own. Raises PoolError."""
+        with self._writing() as connection:
+            self._vouch()
+            connection.execute("COMMIT")
+        self._keeping.settle()
 
     def _mark(self) -> None:
         """What is in memory now is committed."""
         self._committed_rows = self.columns.count
         self._committed_blob_bytes = self.columns.blob_bytes
-        self._has_evicted = False
+        self._evicted: list[Integers] = []
         self._inline_bytes = 0
 
     @contextmanager
@@ -355,24 +370,15 @@ class PoolStore:
             self._roll_back()
             raise named(error) from error
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            yield self._connection
-        except (sqlite3.Error, OSError) as error:
-            self._roll_back()
-            raise named(error) from error
-
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-        if self._has_evicted:
-            self.columns.truncate(0, 0)
-            with suppress(sqlite3.Error):
-                self._load_columns()
+        self._niches = None
+        for evicted in self._evicted:
+            self.columns.take_back_eviction(evicted)
         self.columns.truncate(self._committed_rows, self._committed_blob_bytes)
-        self._has_evicted = False
+        self._evicted = []
         self._inline_bytes = 0
         self._changed.clear()
         self._log.roll_back()
@@ -384,7 +390,3 @@ class PoolStore:
             if hasattr(self, part):
                 getattr(self, part).close()
         os.close(self._lock)
-
-
-def _numbers(kind: str, numbers: Mapping[str, int] | Mapping[LogName, int]) -> Iterator[Row]:
-    return ((kind, "", name, 0, number) for name, number in numbers.items())

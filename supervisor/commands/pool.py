@@ -213,9 +213,9 @@ def export(  # noqa: PLR0913 - the options of the command
 def import_(context: click.Context, /, source: Path, home: Home, as_json: bool) -> None:
     """Take in the dreams of another home, or of an export with tensors.
 
-    SOURCE is a home folder, or a file of `pool export` (npz, or jsonl with --tensors). A tensor that the pool holds is
-    not taken in twice. All of it is taken in, or, when the command is interrupted, nothing. Exit code 1 when a dream
-    was left out because its tensor is damaged.
+    SOURCE is a home folder, or a file of `pool export` (npz; jsonl or parquet with --tensors). A tensor that the pool
+    holds is not taken in twice. All of it is taken in, or, when the command is interrupted, nothing. Exit code 1 when
+    a dream was left out because its tensor is damaged.
 
     \b
     Examples:
@@ -308,6 +308,7 @@ def _asking(home: Home) -> "Iterator[None]":
     from supervisor.advice import advise
     from supervisor.errors import UsageError
 
+    home.check_length()
     try:
         yield
     except PoolMissingError as error:

@@ -25,8 +25,8 @@ from schemas.tensor import Tensor
 from supervisor.errors import UsageError
 
 FACTS_MEMBER: Final = "facts_json"
-ROW_GROUP: Final = 256
-"""Dreams of one row group of a Parquet file."""
+ROW_GROUP: Final = 64
+"""Dreams of one row group of a Parquet file; so many tensors are in memory at a time."""
 ZIP_TIME: Final = (1980, 1, 1, 0, 0, 0)
 """Members have no time, so that the same dreams give the same file."""
 
@@ -146,7 +146,7 @@ class ParquetSink:
 
     def __init__(self, file: BinaryIO) -> None:
         """Raises UsageError where pyarrow is not installed."""
-        self._arrow, self._parquet = _load_arrow()
+        self._arrow, self._parquet = load_arrow()
         self._file = file
         self._dreams: list[DreamTree] = []
         self._writer: Any = None
@@ -187,7 +187,8 @@ class ParquetSink:
 MakeSink = Callable[[BinaryIO], Sink]
 
 
-def _load_arrow() -> tuple[Any, Any]:
+def load_arrow() -> tuple[Any, Any]:
+    """The modules pyarrow and pyarrow.parquet. Raises UsageError where pyarrow is not installed."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -158,8 +158,8 @@ class Pinger(Source):
         return outcome
 
 
-def make_loop(home: Path, runtime: Path, instance: str, core: object, locks: Locks) -> ActorLoop:
-    """The loop of a real actor around `core`."""
+def make_loop(home: Path, runtime: Path, instance: str, core: object, locks: Locks, store: object = None) -> ActorLoop:
+    """The loop of a real actor around `core` and, where there is one, its `store`."""
     ring = None if locks is None else locks.ring(instance, SEATS)
     seat = next(seat for seat in SEATS if seat.instance == instance)
     context = make_context()
@@ -170,7 +170,7 @@ def make_loop(home: Path, runtime: Path, instance: str, core: object, locks: Loc
         seats=SEATS,
         home=home,
         epoch=1,
-        build=lambda: Actor(core, RandomSource(1, 1, instance)),  # type: ignore[arg-type] - has the shape of a core
+        build=lambda: Actor(core, RandomSource(1, 1, instance), store),  # type: ignore[arg-type] - have their shapes
         inbox=Inbox(context, runtime, instance, ring=ring),
         outlet=Outlet(context, runtime, [other for other in peers_of(seat.role) if other in PEERS], ring=ring),
         intake=Intake(seat, SEATS, home / "journal", refusals, ActorLog(instance)),

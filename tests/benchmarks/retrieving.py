@@ -27,7 +27,7 @@ from actors.pool_keeper.columns import SOURCES, Columns, Signature
 from actors.pool_keeper.connection import POOL_FILE, StoreSettings
 from actors.pool_keeper.ranking import rank
 from actors.pool_keeper.rows import SELECT_SIGNATURES
-from actors.pool_keeper.store import LOAD_ROWS, PoolStore
+from actors.pool_keeper.store import PoolStore
 from schemas.ids import derived_id
 from schemas.retrieval import RetrievalQuery
 from tests.brute_force import passing_rows, scores_of
@@ -243,7 +243,7 @@ def _open_and_ask(home: Path, settings: StoreSettings, query: RetrievalQuery) ->
 def _read(path: Path) -> None:
     with closing(sqlite3.connect(path)) as pool:
         found = pool.execute(SELECT_SIGNATURES)
-        while found.fetchmany(LOAD_ROWS):
+        while found.fetchmany(16384):
             pass
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from actors.pool_keeper import rows, schema
+from actors.pool_keeper.column_keeping import WORTH_ROWS
 from actors.pool_keeper.columns import Columns, Signature
 from actors.pool_keeper.connection import POOL_FILE, StoreSettings
 from actors.pool_keeper.core import PoolKeeper
@@ -150,10 +151,14 @@ class Keeper:
         run: str = RUN,
         gate: float | None = None,
         budget: Budget = Budget(),  # noqa: B008 - frozen
+        worth_rows: int = WORTH_ROWS,
         **settings: Any,
     ) -> None:
         self.home = home
-        self.store = PoolStore(home, replace(SETTINGS, run_id=run, **settings))
+        self.told: list[str] = []
+        self.store = PoolStore(
+            home, replace(SETTINGS, run_id=run, **settings), tell=self.told.append, worth_rows=worth_rows
+        )
         self.core = PoolKeeper(self.store, gate, budget)
         self.step = self.store.position().step if self.store.position() else 0
         self.cursors = dict(self.store.cursors())

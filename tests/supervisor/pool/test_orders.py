@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
-from bus.core import Cursor
+from bus.core import Cursor, Received
+from bus.frame import Frame, FrameKind
 from bus.payloads import PayloadStore
 from bus.readback import Admission
 from bus.recording import Recording
+from bus.recovery import frames_of
+from bus.segment import list_segments
+from bus.step import decode_step
 from bus.stream import Journalled, SenderStream
 from bus.verification import verify
 from schemas.base import Message
@@ -17,6 +21,7 @@ from schemas.pool import AdoptDream, PinDreams
 from supervisor.errors import ControlError
 from supervisor.pool.orders import STAGED, Staged, publish, stage, writing_orders
 from tests.actors.pool_keeper.conftest import make_dream
+from tests.scripted_trials import order_of
 
 PIN = PinDreams(dream_ids=(make_dream(1).id,), is_pinned=True)
 
@@ -92,3 +97,34 @@ def test_only_published_segments_are_actors_of_a_recording(filled: Any, tmp_path
     say(filled, PIN, is_published=False)
 
     assert Recording(filled.run.journal).actors() == []
+
+
+def test_orders_to_two_actors_reach_each_in_order(filled: Any) -> None:
+    evaluate = [order_of(order_id=f"o{number}") for number in range(3)]
+    staged = [say(filled, PIN), tell_runner(filled, evaluate[0], evaluate[1]), say(filled, PIN)]
+    staged.append(tell_runner(filled, evaluate[2]))
+
+    stream = SenderStream(filled.run.journal, "supervisor", "regime-runner", PayloadStore(filled.run.journal))
+    admission = Admission("regime-runner", ())
+    received = [admission.judge(item) for item in stream.after(Cursor(0, 0)) if isinstance(item, Journalled)]
+    stream.close()
+
+    assert heard(filled) == [PIN, PIN]
+    assert [item.message for item in received if isinstance(item, Received)] == evaluate
+    assert [each.last for each in staged] == [Cursor(1, 1), Cursor(2, 2), Cursor(3, 1), Cursor(4, 1)]
+    assert predecessors(filled, "pool-keeper") == [Cursor(0, 0), Cursor(1, 1)]
+    assert predecessors(filled, "regime-runner") == [Cursor(0, 0), Cursor(2, 1), Cursor(2, 2)]
+
+
+def predecessors(filled: Any, receiver: str) -> list[Cursor]:
+    """What each message to `receiver` says comes before it: a receiver accepts it only then."""
+    frames = [frame for _, path in list_segments(filled.run.journal / "supervisor") for frame in frames_of(path)]
+    steps = [decode_step(frame) for frame in frames if isinstance(frame, Frame) and frame.kind is FrameKind.STEP]
+    return [out.predecessor for step in steps for out in step.outgoing if out.receiver == receiver]
+
+
+def tell_runner(filled: Any, *orders: Message) -> Staged:
+    with writing_orders(filled.run):
+        staged = stage(filled.run, filled.run.read_manifest(), orders, lambda _count: None, "regime-runner")
+        publish(filled.run, staged.segment)
+    return staged
