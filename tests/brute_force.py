@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from actors.pool_keeper.columns import Columns, Integers
-from actors.pool_keeper.exploring import Lots
+from actors.pool_keeper.lots import Lots
 from actors.pool_keeper.scoring import exponential
 from schemas.retrieval import RetrievalQuery
 
@@ -53,8 +53,8 @@ def scores_of(columns: Columns, query: RetrievalQuery) -> dict[str, Any]:
 
 
 def passing_rows(columns: Columns, query: RetrievalQuery) -> Integers:
-    """Rows that pass the filters."""
-    is_in = np.ones(columns.count, dtype=bool)
+    """Rows of dreams that are in the pool and pass the filters."""
+    is_in = columns.present.copy()
     if query.min_coherence is not None:
         is_in &= columns.coherence >= query.min_coherence
     if query.max_entropy is not None:
@@ -93,18 +93,19 @@ def answer(columns: Columns, query: RetrievalQuery) -> Answer:
 
 def _ordered(columns: Columns, key: Any, rows: list[int]) -> list[int]:
     some = np.array(rows, dtype=np.int64)
-    ids = np.array([columns.id_of(row) for row in rows], dtype="S36")
-    return list(some[np.lexsort((ids, -columns.ts[some], -key[some]))].tolist())
+    high, low = columns.ids[some].T
+    return list(some[np.lexsort((low, high, -columns.ts[some], -key[some]))].tolist())
 
 
 def _distinct(columns: Columns, query: RetrievalQuery, order: Iterable[int], count: int) -> list[int]:
+    roots, tensors = columns.root.tolist(), columns.tensor.tolist()
     taken: list[int] = []
     marks: set[tuple[str, int]] = set()
     for row in order:
-        own = {("row", row)}
-        if not query.allow_duplicates:
-            own |= {("root", int(columns.root[row])), ("tensor", int(columns.tensor[row]))}
-        if len(taken) < count and marks.isdisjoint(own):
+        if len(taken) == count:
+            break
+        own = {("row", row)} if query.allow_duplicates else {("root", roots[row]), ("tensor", tensors[row])}
+        if marks.isdisjoint(own):
             taken.append(row)
             marks |= own
     return taken
@@ -112,17 +113,20 @@ def _distinct(columns: Columns, query: RetrievalQuery, order: Iterable[int], cou
 
 def _drawn(columns: Columns, query: RetrievalQuery, rows: list[int], ranked: list[int], count: int) -> dict[int, float]:
     lots = Lots(query.seed, columns.last_sequence)
+    if not count:
+        return {}
+    ids = columns.ids.tolist()
     if query.allow_duplicates:
-        listed = np.array(sorted(rows, key=columns.id_of), dtype=np.int32)
+        listed = np.array(sorted(rows, key=ids.__getitem__), dtype=np.int32)
         rest = len(rows) - len(ranked)
         count = min(count, rest)
         if not count:
             return {}
         return dict.fromkeys(lots.distinct(listed, set(ranked), count), count / rest)
     lowest: dict[int, int] = {}
-    for row in sorted(range(columns.count), key=columns.id_of):
+    for row in sorted(np.flatnonzero(columns.present).tolist(), key=ids.__getitem__):
         lowest.setdefault(int(columns.tensor[row]), row)
-    shown = [row for row in sorted(rows, key=columns.id_of) if lowest[int(columns.tensor[row])] == row]
+    shown = [row for row in sorted(rows, key=ids.__getitem__) if lowest[int(columns.tensor[row])] == row]
     used_roots = {int(columns.root[row]) for row in ranked}
     used_tensors = {int(columns.tensor[row]) for row in ranked}
     lineages: dict[int, list[int]] = {}

@@ -1,52 +1,63 @@
 """Neighbouring dreams in blocks, so that a search can leave out blocks whose best possible score is too low.
 
-In: columns. Out: an order of the rows in which neighbours are alike, cut into blocks of 64 rows and groups of 16
-blocks, and for a query an upper bound of the score in each. There are three orders, each made when it is first asked
-for: by direction of the colour (cosine, coherence), by direction and coherence (composite), by colour (Euclidean).
-Each follows a Z-curve. Rows are sorted within segments of 2^10 to 2^18 rows; which segments there are follows from the
-number of rows alone, the largest first, and the rest of under 2^10 rows, the tail, stays unsorted. A new row is in the
-tail at once; over time it is sorted anew at most nine times. Segments follow time, which serves the decay.
+In: columns. Out: an order of the rows in which neighbours are alike, cut into blocks of 16 rows, groups of 16 blocks,
+regions of 16 groups and areas of 16 regions, with bounds of what lies in each (`actors.pool_keeper.bounding`). There
+are three orders, each made when it is first asked for: by direction of the colour (cosine), by direction, coherence and
+time (composite, coherence), by colour (Euclidean).
 
-Why no bound is too low: scores grow with the cosine, the coherence and the weight, fall with the distance, and none of
-these is negative. So the formula of the score, put on the highest cosine (`actors.pool_keeper.shapes`), the highest
-coherence, the newest time and the least distance of a block, bounds all its scores. `SLACK` covers all rounding: errors
-of some 1e-15 in each step, 1e-10 at worst in a cone that is nearly a line.
+Rows are sorted within segments of 2^8 to 2^18 rows; which segments there are follows from the number of rows, the
+largest first, and the rest of under 2^8 rows, the tail, stays unsorted. A new row is in the tail at once; over time it
+is sorted anew at most eleven times. Segments follow time, which serves the decay. A large segment is sorted step by
+step, one step a query, while those that it replaces go on serving: no query waits for all of it. So which segments
+there are depends on when queries came, and no answer depends on which there are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from actors.pool_keeper.bounding import Nodes
 from actors.pool_keeper.columns import Columns, Floats, Integers
 from actors.pool_keeper.identities import Rows, grown
-from actors.pool_keeper.scoring import Measure, Scoring
-from actors.pool_keeper.shapes import SLACK, boxes_of, cones_of, direction, highest_cosines, least_distances, z_curve
+from actors.pool_keeper.scoring import Measure
+from actors.pool_keeper.shapes import colours_of, direction, drawing_together
 
-OrderName = Literal["direction", "direction and coherence", "colour"]
+OrderName = Literal["direction", "direction, coherence and time", "colour"]
 
-_DEEPEST: Final = -747.0
-"""A weight with this exponent is 0."""
-_LEAST: Final = 3e-308
-"""Above every weight that is not a normal number, whatever np.exp makes of it."""
 ORDERS: Final[dict[Measure, OrderName]] = {
-    "coherence": "direction",
+    "coherence": "direction, coherence and time",
     "cosine": "direction",
-    "composite": "direction and coherence",
+    "composite": "direction, coherence and time",
     "euclidean": "colour",
 }
+LEVELS: Final = 4
+"""Blocks, groups, regions, areas."""
+TIME_SHARE: Final = 0.25
+"""What the time that a segment spans weighs beside the widest possible range of directions and coherences."""
 
 
 @dataclass(frozen=True)
 class Grain:
     """Rows in a block, a group, the smallest and the largest segment; each a power of two times the one before."""
 
-    block: int = 64
-    group: int = 16 * 64
-    smallest: int = 1 << 10
+    block: int = 16
+    group: int = 16 * 16
+    smallest: int = 1 << 8
     largest: int = 1 << 18
+    at_once: int = 1 << 14
+    """Segments up to here are sorted in one go."""
+
+    @property
+    def width(self) -> int:
+        """Blocks in a group, groups in a region, regions in an area."""
+        return self.group // self.block
+
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """Rows in a block, a group, a region, an area."""
+        return tuple(self.block * self.width**level for level in range(LEVELS))
 
     def segments(self, count: int) -> list[int]:
         """Sizes of the segments of `count` rows: as many of the largest as there are, then falling powers of two."""
@@ -60,146 +71,169 @@ class Grain:
         return sizes
 
 
-@dataclass(frozen=True)
-class Nodes:
-    """Bounds of what lies in blocks or groups; column i of each array is one of them."""
-
-    shape: Floats
-    """Cone [5, n]: axis, cosine and sine of the half angle. Box [6, n]: lowest colour, highest colour."""
-    coherence: Floats
-    """The highest."""
-    entropy: Floats
-    """The lowest."""
-    ts: Integers
-    """The newest."""
-
-    def grown(self, capacity: int, count: int) -> "Nodes":
-        """Room for more."""
-        return Nodes(
-            np.stack([grown(bound, capacity, count) for bound in self.shape]),
-            grown(self.coherence, capacity, count),
-            grown(self.entropy, capacity, count),
-            grown(self.ts, capacity, count),
-        )
-
-    def put(self, here: slice, other: "Nodes") -> None:
-        """Overwrite a part."""
-        self.shape[:, here] = other.shape
-        self.coherence[here], self.entropy[here], self.ts[here] = other.coherence, other.entropy, other.ts
-
-    def part(self, at: Integers | slice) -> "Nodes":
-        """Some of them."""
-        return Nodes(self.shape[:, at], self.coherence[at], self.entropy[at], self.ts[at])
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory taken."""
-        return self.shape.nbytes + self.coherence.nbytes + self.entropy.nbytes + self.ts.nbytes
-
-
 class Cells:
     """One order of the rows of `columns`; `cover` brings it up to date."""
 
     def __init__(self, columns: Columns, name: OrderName, grain: Grain) -> None:
-        self._columns = columns
-        self._grain = grain
-        self._name = name
+        self.columns = columns
+        self.name = name
+        self.grain = grain
         self._retreats = columns.retreats
         self._segments: list[int] = []
-        self._rows: Rows = np.empty(0, dtype=np.int32)
-        self._make_room(0)
+        self._sorting: Iterator[None] = iter(())
+        self._is_sorting = False
+        self._lots = 0
+        self.changes = 0
+        """How often the arrays were replaced or overwritten."""
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is sorted yet."""
+        self._retreats = self.columns.retreats
+        self._segments, self._is_sorting, self._lots = [], False, 0
+        self.rows: Rows = np.empty(0, dtype=np.int32)
+        """Sorted rows; those of block b stand from b * grain.block on."""
+        self.levels = [Nodes.none()] * LEVELS
+        """Blocks, groups, regions and areas; of the last two those that lie in segments from end to end."""
+        self.has_flat = [False] * LEVELS
+        """Of each level whether some node may be flat."""
         self.covered = 0
         """Rows in segments; those from here on are the tail."""
+        self.changes += 1
 
     def cover(self) -> None:
-        """Sort what has become due."""
-        columns = self._columns
+        """Sort what has become due, or a part of it."""
+        columns = self.columns
         if columns.retreats != self._retreats:
-            self._retreats, self._segments = columns.retreats, []
-        due = self._grain.segments(columns.count)
-        kept = 0
-        while kept < min(len(due), len(self._segments)) and due[kept] == self._segments[kept]:
-            kept += 1
-        self.covered = sum(due[:kept])
-        for size in due[kept:]:
-            self._sort(self.covered, size)
-            self.covered += size
-        self._segments = due
+            self._begin()
+        lots = columns.count // self.grain.smallest
+        if not self._is_sorting and lots == self._lots:
+            return
+        self._lots = lots
+        if self._is_sorting:
+            self._is_sorting = next(self._sorting, False) is None
+        if self._is_sorting:
+            self._cover_rest(columns.count)
+        else:
+            self._settle(self.grain.segments(columns.count))
 
     def tail(self) -> Integers:
         """The rows that no block holds."""
-        return np.arange(self.covered, self._columns.count, dtype=np.int64)
-
-    def groups(self) -> Nodes:
-        """All groups."""
-        return self._groups.part(slice(0, self.covered // self._grain.group))
-
-    def blocks_of(self, groups: Integers) -> Integers:
-        """The blocks of some groups."""
-        width = self._grain.group // self._grain.block
-        return (groups[:, None] * width + np.arange(width)).ravel()
-
-    def blocks(self, blocks: Integers) -> Nodes:
-        """Some blocks."""
-        return self._blocks.part(blocks)
+        return np.arange(self.covered, self.columns.count, dtype=np.int64)
 
     def rows_of(self, blocks: Integers) -> Integers:
         """The rows of some blocks."""
-        return self._rows.reshape(-1, self._grain.block)[blocks].ravel().astype(np.int64)
+        return self.rows.reshape(-1, self.grain.block)[blocks].ravel().astype(np.int64)
+
+    def parts_of(self, nodes: Integers) -> Integers:
+        """The nodes of the level below that are in some nodes."""
+        return (nodes[:, None] * self.grain.width + np.arange(self.grain.width)).ravel()
 
     @property
     def size_bytes(self) -> int:
         """Memory that the rows take."""
-        return self._rows.nbytes + self._blocks.size_bytes + self._groups.size_bytes
+        return self.rows.nbytes + sum(nodes.size_bytes for nodes in self.levels)
 
-    def bounds(self, nodes: Nodes, scoring: Scoring) -> Floats:
-        """Upper bounds of the scores in `nodes`."""
-        match scoring.measure:
-            case "coherence":
-                return nodes.coherence
-            case "cosine":
-                best = highest_cosines(nodes.shape, scoring)
-            case "composite":
-                best = scoring.alpha * highest_cosines(nodes.shape, scoring) + (1.0 - scoring.alpha) * nodes.coherence
-            case "euclidean":
-                best = 1.0 / (1.0 + least_distances(nodes.shape, scoring))
-        if scoring.decay:
-            exponents = scoring.exponents(nodes.ts) * (1.0 - SLACK)
-            best *= np.maximum(np.exp(np.maximum(exponents, _DEEPEST)), _LEAST * (exponents > _DEEPEST))
-        return best * (1.0 + SLACK)
+    def _settle(self, due: list[int]) -> None:
+        """Come to the segments that are due, or begin to."""
+        kept = start = 0
+        while kept < min(len(due), len(self._segments)) and due[kept] == self._segments[kept]:
+            start += due[kept]
+            kept += 1
+        if kept == len(due):
+            return
+        size = due[kept]
+        if size > self.grain.at_once and 2 * (self.columns.count - self.covered) < size:
+            self._cut(start + size)
+            self._cover_rest(start + size)
+            self._cover_rest(self.columns.count)
+            self._sorting, self._is_sorting = self._replace(start, size), True
+        else:
+            self._segments = due
+            self._sort_now(start, due[kept:])
 
-    def _sort(self, start: int, size: int) -> None:
-        self._make_room(start + size)
-        columns, whole = self._columns, slice(start, start + size)
-        order = np.argsort(_AXES[self._name](columns, whole))
-        rows = (order + start).astype(np.int32)
-        self._rows[whole] = rows
-        summarize = boxes_of if self._name == "colour" else cones_of
-        for nodes, span in ((self._blocks, self._grain.block), (self._groups, self._grain.group)):
-            places = rows.reshape(-1, span)
-            summary = Nodes(
-                summarize(columns, places),
-                columns.coherence[places].max(axis=1),
-                columns.entropy[places].min(axis=1),
-                columns.ts[places].max(axis=1),
-            )
-            nodes.put(slice(start // span, (start + size) // span), summary)
+    def _cover_rest(self, end: int) -> None:
+        """Sort the rows up to `end` that no segment holds, in segments of their own."""
+        sizes = self.grain.segments(max(0, end - self.covered))
+        self._segments += sizes
+        self._sort_now(self.covered, sizes)
 
-    def _make_room(self, rows: int) -> None:
-        if rows == 0:
-            height = 6 if self._name == "colour" else 5
-            nothing = np.empty(0, dtype=np.float64)
-            self._blocks = Nodes(np.empty((height, 0)), nothing, nothing, np.empty(0, dtype=np.int64))
-            self._groups = self._blocks
-        elif rows > len(self._rows):
-            self._rows = grown(self._rows, rows, self.covered)
-            block, group = self._grain.block, self._grain.group
-            self._blocks = self._blocks.grown(rows // block, self.covered // block)
-            self._groups = self._groups.grown(rows // group, self.covered // group)
+    def _cut(self, end: int) -> None:
+        """Let no segment reach over `end`."""
+        start = 0
+        for place, size in enumerate(self._segments):
+            if start < end < start + size:
+                parts = [*self.grain.segments(end - start), *self.grain.segments(start + size - end)]
+                self._segments[place : place + 1] = parts
+                self._sort_now(start, parts)
+                return
+            start += size
+
+    def _replace(self, start: int, size: int) -> Iterator[None]:
+        """Sort a segment in steps, and let it take the place of those that are there."""
+        yield from self._sort(start, size)
+        first = last = at = 0
+        for segment in self._segments:
+            first += at < start
+            last += at < start + size
+            at += segment
+        self._segments[first:last] = [size]
+
+    def _sort_now(self, start: int, sizes: list[int]) -> None:
+        """Sort segments that follow each other."""
+        for size in sizes:
+            for _ in self._sort(start, size):
+                pass
+            start += size
+
+    def _sort(self, start: int, size: int) -> Iterator[None]:
+        """Sort a segment in steps; the last writes it."""
+        end = start + size
+        rows: Rows = np.empty(0, dtype=np.int32)
+        for places in drawing_together(_AXES[self.name](self.columns, slice(start, end)), self.grain.block):
+            rows = (places + start).astype(np.int32)
+            yield
+        blocks: list[Nodes] = []
+        for part in rows.reshape(-1, min(size, self.grain.at_once)):
+            blocks.append(Nodes.around(self.columns, part.reshape(-1, self.grain.block), self.name != "colour"))
+            yield
+        self._put(start, rows, Nodes.joined(blocks))
+
+    def _put(self, start: int, rows: Rows, blocks: Nodes) -> None:
+        """Write a sorted segment."""
+        end = start + len(rows)
+        self.covered = max(self.covered, end)
+        if self.covered > len(self.rows):
+            self.rows = grown(self.rows, self.covered, len(self.rows))
+        self.rows[start:end] = rows
+        for level, span in enumerate(self.grain.spans):
+            nodes = self.levels[level] = self.levels[level].grown(self.covered // span)
+            first, last = start // span, min(-(-end // span), self.covered // span)
+            if level == 0:
+                nodes.put(slice(first, last), blocks)
+            elif first < last:
+                width = self.grain.width
+                leaders = self.rows[first * span : last * span : span // width]
+                parts = self.levels[level - 1].part(slice(first * width, last * width))
+                nodes.put(slice(first, last), parts.gathered(colours_of(self.columns, leaders), width))
+            self.has_flat[level] = self.has_flat[level] or bool(nodes.flat[first:last].any())
+        self.changes += 1
 
 
-_AXES: Final[dict[OrderName, Callable[[Columns, slice], npt.NDArray[np.uint64]]]] = {
-    "direction": lambda columns, rows: z_curve(direction(columns, rows)),
-    "direction and coherence": lambda columns, rows: z_curve([*direction(columns, rows), columns.coherence[rows]]),
-    "colour": lambda columns, rows: z_curve([columns.red[rows], columns.green[rows], columns.blue[rows]]),
+def _times(columns: Columns, rows: slice) -> Floats:
+    """Times of `rows`, in [0, TIME_SHARE]."""
+    ts = columns.ts[rows]
+    oldest = int(ts.min())
+    scale = np.float64(TIME_SHARE / max(1, int(ts.max()) - oldest))
+    return np.asarray((ts - oldest) * scale, dtype=np.float64)
+
+
+_AXES: Final[dict[OrderName, Callable[[Columns, slice], list[Floats]]]] = {
+    "direction": direction,
+    "direction, coherence and time": lambda columns, rows: [
+        *direction(columns, rows),
+        columns.coherence[rows],
+        _times(columns, rows),
+    ],
+    "colour": lambda columns, rows: [columns.red[rows], columns.green[rows], columns.blue[rows]],
 }

@@ -81,6 +81,7 @@ class PoolKeeper:
             "coherence_mean": coherence,
             "spectral_entropy_mean": entropy,
             "blob_bytes": columns.blob_bytes,
+            "search_kernel": self._store.atlas.compiling.state,
             **{f"dreams.{source}": count for source, count in columns.by_source().items()},
             **{name: self._store.tally(name) for name in TALLIES},
             **self._last_kpis(),

@@ -23,7 +23,7 @@ class Filters(NamedTuple):
         """Those of `query`."""
         return cls(query.min_coherence, query.max_entropy)
 
-    def passes(self, coherence: Floats, entropy: Floats) -> npt.NDArray[np.bool_] | None:
+    def passes(self, coherence: Floats, entropy: Floats | npt.NDArray[np.float32]) -> npt.NDArray[np.bool_] | None:
         """Where dreams so measured pass; None for everywhere."""
         is_coherent = None if self.min_coherence is None else coherence >= self.min_coherence
         if self.max_entropy is None:

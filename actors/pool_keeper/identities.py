@@ -1,7 +1,7 @@
 """Numbers for 128-bit keys, so that equality of lineages or of tensors is equality of small integers.
 
 In: keys, as pairs of whole numbers, one for each row. Out: for each row the first row that has its key. A hash table
-with linear probing over rows: 4 bytes a slot, at most three quarters full, keys kept once a row. Which slot a key has
+with linear probing over rows: 4 bytes a slot, half to three quarters full, keys kept once a row. Which slot a key has
 depends on the order of arrival; the number that it gets does not. It refuses nothing: keys are whatever they are.
 """
 
@@ -18,7 +18,7 @@ Kind = TypeVar("Kind", bound=np.generic)
 
 FIRST_SLOTS: Final = 2048
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 over the golden ratio: neighbouring keys land far apart."""
+"""2^64 over the golden ratio: in the highest bits of the product, neighbouring keys land far apart."""
 
 
 class Identities:
@@ -103,7 +103,7 @@ class Identities:
         """Make slots for `distinct` keys and place the present ones anew."""
         slots = FIRST_SLOTS
         while 4 * distinct > 3 * slots:
-            slots *= 2
+            slots += slots // 2 if slots & (slots - 1) == 0 else slots // 3
         self._slots = np.zeros(slots, dtype=np.int32)
         self.distinct = 0
         self._place(np.flatnonzero(self.numbers == np.arange(self.count)).astype(np.int32))
@@ -115,21 +115,21 @@ class Identities:
 
     def _place_one(self, row: int, key: tuple[int, int]) -> None:
         """What `_place` does, for a single row."""
-        mask = len(self._slots) - 1
-        at = ((key[0] ^ key[1]) * int(_SPREAD) % 2**64 >> 24) & mask
+        slots = len(self._slots)
+        at = ((key[0] ^ key[1]) * int(_SPREAD) % 2**64 >> 32) * slots >> 32
         while found := int(self._slots[at]):
             if self._keys[found - 1].tolist() == list(key):
                 self._numbers[row] = found - 1
                 return
-            at = (at + 1) & mask
+            at = (at + 1) % slots
         self._slots[at] = row + 1
         self.distinct += 1
 
     def _place(self, rows: Rows) -> None:
         """Find or take a slot for each of `rows`, ascending; rows of one key probe the same slots in step."""
-        mask = np.int64(len(self._slots) - 1)
+        slots = len(self._slots)
         high, low = self._keys[rows].T
-        at = ((high ^ low) * _SPREAD >> np.uint64(24)).astype(np.int64) & mask
+        at = (((high ^ low) * _SPREAD >> np.uint64(32)) * np.uint64(slots) >> np.uint64(32)).astype(np.int64)
         while len(rows):
             is_free = self._slots[at] == 0
             self._slots[at[is_free][::-1]] = rows[is_free][::-1] + 1  # of equals the last is kept: the first row
@@ -139,7 +139,7 @@ class Identities:
             rows, at, found = rows[is_late], at[is_late], found[is_late]
             differs = (self._keys[found] != self._keys[rows]).any(axis=1)
             self._numbers[rows] = np.where(differs, rows, found)
-            rows, at = rows[differs], (at[differs] + 1) & mask
+            rows, at = rows[differs], (at[differs] + 1) % slots
 
 
 def grown(old: npt.NDArray[Kind], capacity: int, count: int) -> npt.NDArray[Kind]:

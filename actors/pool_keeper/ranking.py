@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from actors.pool_keeper.atlas import Atlas
+from actors.pool_keeper.compiled_search import CompiledSearch
 from actors.pool_keeper.scoring import Measure, Scoring
-from actors.pool_keeper.searching import Search, Selection
+from actors.pool_keeper.searching import Search
+from actors.pool_keeper.selecting import Selection, best_first
 from schemas.retrieval import RetrievalQuery
 
 
@@ -45,19 +47,18 @@ def explored_places(query: RetrievalQuery) -> int:
 
 def rank(atlas: Atlas, query: RetrievalQuery) -> Ranking:
     """The answer to `query`."""
-    columns = atlas.columns
     places = query.k - explored_places(query)
     final = Scoring.of(query, "composite" if query.mode == "mixed" else query.mode, decays=True)
     by_cosine: list[int] = []
     by_coherence: list[int] = []
     if query.mode == "mixed":
         selection, by_cosine, by_coherence, touched = _mixed(atlas, query, places)
+        ranked_rows, ranked_scores = _ordered(atlas, final, selection.taken)
     else:
-        search = Search(atlas, query, final)
-        selection = search.extend(Selection(columns, query.allow_duplicates), places)
-        touched = search.touched
+        search = search_for(atlas, query, final)
+        selection, ranked_scores = search.extend(Selection(atlas.columns, query.allow_duplicates), places)
+        ranked_rows, touched = selection.taken, search.touched
     drawn = atlas.explorer.explore(query, selection.taken, explored_places(query))
-    ranked_rows, ranked_scores = _ordered(atlas, final, selection.taken)
     drawn_rows, drawn_scores = _ordered(atlas, final, [each.row for each in drawn])
     propensities = {each.row: each.propensity for each in drawn}
     return Ranking(
@@ -71,17 +72,23 @@ def rank(atlas: Atlas, query: RetrievalQuery) -> Ranking:
     )
 
 
+def search_for(atlas: Atlas, query: RetrievalQuery, scoring: Scoring) -> Search | CompiledSearch:
+    """A search by `scoring`: compiled where it can be."""
+    kernel = atlas.compiling.kernel(atlas.columns.count)
+    return Search(atlas, query, scoring) if kernel is None else CompiledSearch(kernel, atlas, query, scoring)
+
+
 def _mixed(atlas: Atlas, query: RetrievalQuery, places: int) -> tuple[Selection, list[int], list[int], int]:
     """What both lists offer, joined; the lists; the rows that were scored."""
-    searches = [Search(atlas, query, Scoring.of(query, measure, decays=False)) for measure in LISTS]
+    searches = [search_for(atlas, query, Scoring.of(query, measure, decays=False)) for measure in LISTS]
     empty = Selection(atlas.columns, query.allow_duplicates)
-    by_cosine, by_coherence = (np.array(search.extend(empty, places).taken, dtype=np.int64) for search in searches)
-    selection = empty.copy()
-    selection.take(by_cosine, places - places // 2)
-    selection.take(by_coherence, len(selection.taken) + places // 2)
-    selection.take(by_cosine, places)
-    selection = searches[0].extend(selection, places)
-    return selection, by_cosine.tolist(), by_coherence.tolist(), sum(search.touched for search in searches)
+    by_cosine, by_coherence = (search.extend(empty, places).selection.taken for search in searches)
+    selection = empty.joined([])
+    selection.take(np.array(by_cosine, dtype=np.int64), places - places // 2)
+    selection.take(np.array(by_coherence, dtype=np.int64), len(selection.taken) + places // 2)
+    selection.take(np.array(by_cosine, dtype=np.int64), places)
+    selection = searches[0].extend(selection, places).selection
+    return selection, by_cosine, by_coherence, sum(search.touched for search in searches)
 
 
 LISTS: tuple[Measure, Measure] = ("cosine", "coherence")
@@ -94,5 +101,5 @@ def _ordered(atlas: Atlas, scoring: Scoring, rows: list[int]) -> tuple[list[int]
         return [], []
     columns, some = atlas.columns, np.array(rows, dtype=np.int64)
     scores = scoring.scores(columns, some)
-    order = columns.order(some, scores)
+    order = best_first(columns, some, scores)
     return some[order].tolist(), scores[order].tolist()

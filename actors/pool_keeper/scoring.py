@@ -18,19 +18,26 @@ from typing import Final, Literal, assert_never
 import numpy as np
 
 from actors.pool_keeper.columns import Columns, Floats, Integers
+from actors.pool_keeper.identities import Rows
 from schemas.retrieval import RetrievalQuery
 
 Measure = Literal["coherence", "cosine", "euclidean", "composite"]
 
 DAY_NS: Final = 86_400 * 10**9
 
-_LOG2_E: Final = 1.4426950408889634
-_LN2_HIGH: Final = 6.93147180369123816490e-01
-"""ln 2 in its upper 32 bits, so that n * _LN2_HIGH is exact."""
-_LN2_LOW: Final = 1.90821492927058770002e-10
-_DEEPEST: Final = -746.0
+LOG2_E: Final = 1.4426950408889634
+LN2_HIGH: Final = 6.93147180369123816490e-01
+"""ln 2 in its upper 32 bits, so that n * LN2_HIGH is exact."""
+LN2_LOW: Final = 1.90821492927058770002e-10
+DEEPEST: Final = -746.0
 """exp of this is 0 in float64."""
-_INVERSE_FACTORIALS: Final = (
+_LEAST_EXPONENT: Final = -1000.0
+"""Above it 2 to a power is a normal number with a margin, and multiplying with it is exact."""
+_EXPONENT_BIAS: Final = 1023
+_FRACTION_BITS: Final = 52
+_LARGE_DECAY: Final = 1e300
+"""Only from here on lambda times an age can exceed the largest float64."""
+INVERSE_FACTORIALS: Final = (
     1 / 6227020800, 1 / 479001600, 1 / 39916800, 1 / 3628800, 1 / 362880, 1 / 40320, 1 / 5040,
     1 / 720, 1 / 120, 1 / 24, 1 / 6, 1 / 2, 1.0, 1.0,
 )  # fmt: skip
@@ -39,14 +46,17 @@ _INVERSE_FACTORIALS: Final = (
 
 def exponential(exponents: Floats) -> Floats:
     """e to the power of `exponents` (each <= 0): a polynomial of degree 13 after reduction by ln 2."""
-    clamped = np.maximum(exponents, _DEEPEST)
-    halvings = np.rint(clamped * _LOG2_E)
-    rest = (clamped - halvings * _LN2_HIGH) - halvings * _LN2_LOW
-    series = rest * _INVERSE_FACTORIALS[0]
-    for coefficient in _INVERSE_FACTORIALS[1:-1]:
+    clamped = np.maximum(exponents, DEEPEST)
+    halvings = np.rint(clamped * LOG2_E)
+    rest = (clamped - halvings * LN2_HIGH) - halvings * LN2_LOW
+    series = rest * INVERSE_FACTORIALS[0]
+    for coefficient in INVERSE_FACTORIALS[1:-1]:
         series += coefficient
         series *= rest
-    series += _INVERSE_FACTORIALS[-1]
+    series += INVERSE_FACTORIALS[-1]
+    if halvings.min(initial=0.0) > _LEAST_EXPONENT:
+        series *= ((halvings.astype(np.int64) + _EXPONENT_BIAS) << _FRACTION_BITS).view(np.float64)
+        return series
     return np.asarray(np.ldexp(series, halvings.astype(np.int32)), dtype=np.float64)
 
 
@@ -75,22 +85,30 @@ class Scoring:
 
     def exponents(self, ts: Integers) -> Floats:
         """-lambda * age in days; a dream from after `as_of_ns` has age 0."""
+        days = np.maximum(self.as_of_ns - ts, 0) / DAY_NS
+        if self.decay < _LARGE_DECAY:
+            return -(self.decay * days)
         with np.errstate(over="ignore"):
-            return -(self.decay * (np.maximum(self.as_of_ns - ts, 0) / DAY_NS))
+            return -(self.decay * days)
 
     def scores(self, columns: Columns, rows: Integers) -> Floats:
         """The scores of `rows`."""
-        plain = self._plain(columns, rows)
         if not self.decay:
-            return plain if self.measure != "euclidean" else 1.0 / plain
+            return self.undecayed(columns, rows, columns.coherence[rows])
+        plain = self._plain(columns, rows, columns.coherence[rows])
         weight = exponential(self.exponents(columns.ts[rows]))
         return weight / plain if self.measure == "euclidean" else weight * plain
 
-    def _plain(self, columns: Columns, rows: Integers) -> Floats:
+    def undecayed(self, columns: Columns, rows: Integers | Rows, coherence: Floats) -> Floats:
+        """The scores that dreams of the colours of `rows` have without decay when these are their coherences."""
+        plain = self._plain(columns, rows, coherence)
+        return 1.0 / plain if self.measure == "euclidean" else plain
+
+    def _plain(self, columns: Columns, rows: Integers | Rows, coherence: Floats) -> Floats:
         """What the weight is multiplied with, or (Euclidean) divided by."""
         match self.measure:
             case "coherence":
-                return columns.coherence[rows]
+                return coherence
             case "cosine":
                 return self._cosine(columns, rows)
             case "euclidean":
@@ -98,12 +116,14 @@ class Scoring:
                 red, green, blue = red - self.red, green - self.green, blue - self.blue
                 return 1.0 + np.sqrt(red * red + green * green + blue * blue)
             case "composite":
-                return self.alpha * self._cosine(columns, rows) + (1.0 - self.alpha) * columns.coherence[rows]
+                return self.alpha * self._cosine(columns, rows) + (1.0 - self.alpha) * coherence
             case _:
                 assert_never(self.measure)
 
-    def _cosine(self, columns: Columns, rows: Integers) -> Floats:
+    def _cosine(self, columns: Columns, rows: Integers | Rows) -> Floats:
         red, green, blue = columns.red[rows], columns.green[rows], columns.blue[rows]
         scale = np.sqrt(red * red + green * green + blue * blue) * self.length
         dot = red * self.red + green * self.green + blue * self.blue
+        if scale.min(initial=1.0) > 0.0:
+            return np.minimum(dot / scale, 1.0)
         return np.minimum(np.divide(dot, scale, out=np.zeros_like(dot), where=scale > 0.0), 1.0)

@@ -12,76 +12,34 @@ dropped for good: seeing more can make the last one worse, where a new dream pas
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from actors.pool_keeper.atlas import Atlas
-from actors.pool_keeper.cells import Nodes
-from actors.pool_keeper.columns import Columns, Floats, Integers
+from actors.pool_keeper.bounding import bounds
+from actors.pool_keeper.cells import Cells
+from actors.pool_keeper.columns import Floats, Integers
 from actors.pool_keeper.filtering import Filters
 from actors.pool_keeper.scoring import Scoring
+from actors.pool_keeper.selecting import Selection, best_first, contenders
 from schemas.retrieval import RetrievalQuery
 
+TOP: Final = 2
+"""The level from which nodes are opened: regions."""
+FIRST_REGIONS: Final = 8
 FIRST_GROUPS: Final = 12
 FIRST_BLOCKS: Final = 24
+ALL: Final = 1 << 62
 GROWTH: Final = 2
 """Each further look takes up to so many times more blocks than the one before."""
-SURPLUS: Final = 4
-"""Dreams sorted for each missing place when some of them may be duplicates."""
 SEEN: Final = -1.0
-"""A bound below every score: nothing more is to be found there."""
+"""In place of the bound of what is opened: below every score."""
 
 
-class Selection:
-    """Takes dreams in rank order, passing over those that repeat one already taken."""
+class Found(NamedTuple):
+    """What a search gives."""
 
-    def __init__(self, columns: Columns, allow_duplicates: bool) -> None:
-        self._columns = columns
-        self._allows = allow_duplicates
-        self._rows: set[int] = set()
-        self._roots: set[int] = set()
-        self._tensors: set[int] = set()
-        self.taken: list[int] = []
-        """Rows, in the order in which they were taken."""
-
-    @property
-    def most(self) -> int:
-        """More than so many cannot be taken from the whole pool."""
-        return self._columns.count if self._allows else self._columns.lineages
-
-    @property
-    def surplus(self) -> int:
-        """How many dreams to look at for each that is wanted."""
-        return 1 if self._allows else SURPLUS
-
-    def copy(self) -> "Selection":
-        """A selection that goes on from here on its own."""
-        other = Selection(self._columns, self._allows)
-        other._rows, other._roots, other._tensors = set(self._rows), set(self._roots), set(self._tensors)
-        other.taken = list(self.taken)
-        return other
-
-    def take(self, order: Integers, wanted: int) -> None:
-        """Take out of `order` until `wanted` are taken in all."""
-        roots, tensors = self._columns.root[order].tolist(), self._columns.tensor[order].tolist()
-        for row, root, tensor in zip(order.tolist(), roots, tensors, strict=True):
-            if len(self.taken) >= wanted:
-                return
-            if row in self._rows or (not self._allows and (root in self._roots or tensor in self._tensors)):
-                continue
-            self._rows.add(row)
-            self._roots.add(root)
-            self._tensors.add(tensor)
-            self.taken.append(row)
-
-    def open_among(self, rows: Integers) -> npt.NDArray[np.bool_]:
-        """Which of `rows` could still be taken."""
-        if not self.taken:
-            return np.ones(len(rows), dtype=np.bool_)
-        if self._allows:
-            return ~np.isin(rows, self.taken)
-        columns = self._columns
-        is_kin = np.isin(columns.root[rows], list(self._roots))
-        return ~(is_kin | np.isin(columns.tensor[rows], list(self._tensors)))
+    selection: Selection
+    scores: list[float]
+    """Of the rows that it added."""
 
 
 class Bar(NamedTuple):
@@ -92,10 +50,54 @@ class Bar(NamedTuple):
 
     def reached(self, bounds: Floats, ts: Integers) -> Integers:
         """Places of the bounds that reach it."""
-        return np.flatnonzero((bounds > self.score) | ((bounds == self.score) & (ts >= self.ts)))
+        places = (bounds >= self.score).nonzero()[0]
+        is_older = (bounds[places] == self.score) & (ts[places] < self.ts)
+        return places[~is_older] if is_older.any() else places
 
 
 NO_BAR: Final = Bar(0.0, np.iinfo(np.int64).min)
+
+
+class Frontier:
+    """Nodes of one level that are in sight and not opened yet."""
+
+    def __init__(self, cells: Cells, level: int, scoring: Scoring, filters: Filters) -> None:
+        self._cells = cells
+        self._level = level
+        self._scoring = scoring
+        self._filters = filters
+        self._numbers: Integers = np.empty(0, dtype=np.int64)
+        self._bounds: Floats = np.empty(0, dtype=np.float64)
+        self._ts: Integers = np.empty(0, dtype=np.int64)
+
+    def add(self, numbers: Integers) -> None:
+        """Bring those nodes in sight in which something can pass the filters."""
+        level = self._cells.levels[self._level]
+        passes = self._filters.passes(level.coherence[numbers], level.entropy[numbers])
+        if passes is not None and not passes.all():
+            numbers = numbers[passes]
+        if not len(numbers):
+            return
+        nodes = level.part(numbers, has_ball=self._scoring.measure != "coherence")
+        found = bounds(nodes, self._scoring)
+        if self._cells.has_flat[self._level] and not self._scoring.decay:
+            leaders = self._cells.rows[numbers[nodes.flat] * self._cells.grain.spans[self._level]]
+            found[nodes.flat] = self._scoring.undecayed(self._cells.columns, leaders, nodes.coherence[nodes.flat])
+        if len(self._numbers):
+            numbers = np.concatenate((self._numbers, numbers))
+            found = np.concatenate((self._bounds, found))
+            ts = np.concatenate((self._ts, nodes.ts))
+            self._numbers, self._bounds, self._ts = numbers, found, ts
+        else:
+            self._numbers, self._bounds, self._ts = numbers, found, nodes.ts
+
+    def take(self, bar: Bar, most: int) -> Integers:
+        """The most promising of those that reach `bar`, about `most`, which then are opened."""
+        places = bar.reached(self._bounds, self._ts)
+        if len(places) > most:
+            places = places[contenders(self._bounds[places], self._ts[places], most)[:most]]
+        self._bounds[places] = SEEN
+        return self._numbers[places]
 
 
 class Search:
@@ -103,71 +105,78 @@ class Search:
 
     def __init__(self, atlas: Atlas, query: RetrievalQuery, scoring: Scoring) -> None:
         self._columns = atlas.columns
-        self._cells = atlas.cells_for(scoring.measure)
+        self._cells = atlas.cells_for(scoring)
         self._filters = Filters.of(query)
         self._scoring = scoring
         self._rows: Integers = np.empty(0, dtype=np.int64)
         self._scores: Floats = np.empty(0, dtype=np.float64)
-        self._blocks: Integers = np.empty(0, dtype=np.int64)
-        self._block_bounds: Floats = np.empty(0, dtype=np.float64)
-        self._block_ts: Integers = np.empty(0, dtype=np.int64)
         self.touched = 0
         """Rows scored so far."""
-        groups = self._cells.groups()
-        self._group_bounds, self._group_ts = self._bounds(groups), groups.ts
-        self._see(self._cells.tail())
+        levels = self._cells.levels
+        self._blocks, self._groups, self._regions = (
+            Frontier(self._cells, level, scoring, self._filters) for level in range(TOP + 1)
+        )
+        self._regions.add(np.arange(len(levels[TOP].ts), dtype=np.int64))
+        self._loose = np.arange(len(levels[TOP].ts) * self._cells.grain.width, len(levels[1].ts), dtype=np.int64)
+        """Groups that lie in no region."""
+        self._tail = self._cells.tail()
 
-    def extend(self, selection: Selection, wanted: int) -> Selection:
+    def extend(self, selection: Selection, wanted: int) -> Found:
         """`selection` with the best that are left, up to `wanted` in all."""
         wanted = min(wanted, selection.most)
         if len(selection.taken) >= wanted:
-            return selection
-        if not len(self._blocks):
-            self._open(contenders(self._group_bounds, self._group_ts, FIRST_GROUPS))
-        room = FIRST_BLOCKS
+            return Found(selection, [])
+        bar, (regions, groups, room) = NO_BAR, self._first_look(wanted)
+        found = Found(selection, [])
         while True:
-            result, bar = self._taken(selection, wanted)
-            self._open(bar.reached(self._group_bounds, self._group_ts))
-            promising = bar.reached(self._block_bounds, self._block_ts)
-            if not len(promising):
-                return result
-            best = contenders(self._block_bounds[promising], self._block_ts[promising], room)[:room]
-            self._see(self._cells.rows_of(self._blocks[promising[best]]))
-            self._block_bounds[promising[best]] = SEEN
-            room *= GROWTH
+            self._open(bar, regions, groups)
+            blocks = self._blocks.take(bar, room)
+            if not len(blocks) and found.selection is not selection:
+                return found
+            self._see(np.concatenate((self._tail, self._cells.rows_of(blocks))))
+            self._tail = self._tail[:0]
+            found = self._taken(selection, wanted)
+            bar, regions, groups, room = self._bar(found, wanted), ALL, ALL, room * GROWTH
 
-    def _taken(self, selection: Selection, wanted: int) -> tuple[Selection, Bar]:
-        """What is best among all seen, and what something unseen needs to matter."""
-        result = selection.copy()
+    def _first_look(self, wanted: int) -> tuple[int, int, int]:
+        """How many regions and groups to open, and how many blocks to look at, before there is a bar."""
+        if self._scoring.measure != "coherence":
+            return FIRST_REGIONS + wanted // 256, FIRST_GROUPS + wanted // 16, FIRST_BLOCKS + wanted // 4
+        is_long = wanted > FIRST_GROUPS
+        return ALL if is_long else FIRST_REGIONS, ALL if is_long else FIRST_GROUPS, FIRST_BLOCKS + wanted // 2
+
+    def _open(self, bar: Bar, regions: int, groups: int) -> None:
+        """Replace up to so many regions and groups by what is in them."""
+        self._groups.add(np.concatenate((self._loose, self._cells.parts_of(self._regions.take(bar, regions)))))
+        self._loose = self._loose[:0]
+        self._blocks.add(self._cells.parts_of(self._groups.take(bar, groups)))
+
+    def _taken(self, selection: Selection, wanted: int) -> Found:
+        """What is best among all seen."""
+        result = selection.joined([])
+        found = Found(result, [])
         rows, scores = self._rows, self._scores
         if selection.taken:
             is_open = selection.open_among(rows)
             rows, scores = rows[is_open], scores[is_open]
         while len(rows):
-            order = self._best(rows, scores, (wanted - len(result.taken)) * result.surplus)
-            result.take(rows[order], wanted)
+            order = self._best(rows, scores, result.looked_at(wanted - len(result.taken)))
+            found.scores.extend(scores[order[result.take(rows[order], wanted)]].tolist())
             if len(result.taken) >= wanted:
-                last = result.taken[-1]
-                return result, Bar(float(scores[rows == last][0]), int(self._columns.ts[last]))
+                break
             is_open = result.open_among(rows)
             rows, scores = rows[is_open], scores[is_open]
-        return result, NO_BAR
+        return found
+
+    def _bar(self, found: Found, wanted: int) -> Bar:
+        """What something unseen needs to matter."""
+        taken = found.selection.taken
+        return Bar(found.scores[-1], int(self._columns.ts[taken[-1]])) if len(taken) >= wanted else NO_BAR
 
     def _best(self, rows: Integers, scores: Floats, count: int) -> Integers:
         """Places of the `count` best, best first."""
         some = contenders(scores, self._columns.ts[rows], count)
-        return some[self._columns.order(rows[some], scores[some])[:count]]
-
-    def _open(self, groups: Integers) -> None:
-        """Replace groups by their blocks."""
-        if not len(groups):
-            return
-        self._group_bounds[groups] = SEEN
-        numbers = self._cells.blocks_of(groups)
-        blocks = self._cells.blocks(numbers)
-        self._blocks = np.concatenate((self._blocks, numbers))
-        self._block_bounds = np.concatenate((self._block_bounds, self._bounds(blocks)))
-        self._block_ts = np.concatenate((self._block_ts, blocks.ts))
+        return some[best_first(self._columns, rows[some], scores[some])[:count]]
 
     def _see(self, rows: Integers) -> None:
         """Score those of `rows` that pass the filters."""
@@ -176,22 +185,3 @@ class Search:
         if len(rows):
             self._rows = np.concatenate((self._rows, rows))
             self._scores = np.concatenate((self._scores, self._scoring.scores(self._columns, rows)))
-
-    def _bounds(self, nodes: Nodes) -> Floats:
-        """Upper bounds of the scores in `nodes`, below every score where nothing can pass the filters."""
-        bounds = self._cells.bounds(nodes, self._scoring)
-        passes = self._filters.passes(nodes.coherence, nodes.entropy)
-        return bounds.copy() if passes is None else np.where(passes, bounds, SEEN)
-
-
-def contenders(scores: Floats, ts: Integers, count: int) -> Integers:
-    """Unordered places that hold the `count` best by (score, ts), and as few others as its ties allow."""
-    if count >= len(scores):
-        return np.arange(len(scores), dtype=np.int64)
-    cut = np.partition(scores, len(scores) - count)[len(scores) - count]
-    above, ties = np.flatnonzero(scores > cut), np.flatnonzero(scores == cut)
-    room = count - len(above)
-    if len(ties) > room:
-        stamps = ts[ties]
-        ties = ties[stamps >= np.partition(stamps, len(ties) - room)[len(ties) - room]]
-    return np.concatenate((above, ties)).astype(np.int64, copy=False)

@@ -1,15 +1,15 @@
-"""How fast a query is answered from a thousand to a million dreams, against a numpy scan of the same columns.
+"""How fast a query is answered from a hundred thousand to ten million dreams, beside what else could answer it.
 
-In: nothing. Out: one JSON object: for each size and kind of colours (uniform, clustered) the medians and 99th
-percentiles of queries in every mode, beside the scan (float64, same scores and filters, no lineage rule) in the same
-run; rows that were scored; bytes of memory a dream; the cost of a new dream; seconds from SQLite to a pool that
-answers, beside the bare reading of the same rows. Run: `make bench BENCH=retrieving`. Exit code 1 when a target is
-missed. Times are those on a processor: waiting for one is not part of them. Each task has its scans right before its
-queries. `--large` adds ten million dreams.
+In: nothing. Out: one table, or with `--json` one object: for each size who was asked for what, the median and the 99th
+percentile, which share of the true best 8 was found, memory a dream, seconds to build; then what is ours alone: every
+mode, rows touched, what new dreams and exploration add, the worst of many hard queries, seconds to start; then the
+targets. Run: `make bench BENCH=retrieving`, with `ARGS=--large` for ten million dreams too. Exit code 1 when a target
+is missed. Times are those on a processor: waiting for one is not part of them; each query counts with the best of
+`ROUNDS` rounds, so that other work on the machine is not part of them either. What is not installed is left out, and
+the table says how to get it.
 """
 
 import argparse
-import hashlib
 import json
 import sqlite3
 import statistics
@@ -17,104 +17,70 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from actors.pool_keeper.atlas import Atlas
-from actors.pool_keeper.columns import SOURCES, Columns, Signature
+from actors.pool_keeper.columns import SOURCES, Columns
+from actors.pool_keeper.compiling import Compiling
 from actors.pool_keeper.connection import POOL_FILE, StoreSettings
 from actors.pool_keeper.ranking import rank
-from actors.pool_keeper.rows import SELECT_SIGNATURES
 from actors.pool_keeper.store import PoolStore
-from schemas.ids import derived_id
 from schemas.retrieval import RetrievalQuery
 from tests.brute_force import passing_rows, scores_of
+from tests.random_pools import NOW_NS, QUERY_ID, PoolKind, large_block, large_pool
+from tests.retrieval_anchors import Missing, anchors, recall, true_top
 
-DAY_NS = 86_400 * 10**9
-NOW_NS = 1_767_225_600 * 10**9
-SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SIZES = (100_000, 1_000_000)
 LARGE = 10_000_000
 QUERIES = 200
-SCANS = 10
-INSERTS = 2_000
-CHUNK = 100_000
+TRUE_QUERIES = 12
+"""Queries whose true answer is worked out by scoring everything."""
+SLOW_QUERIES = 10
+"""Queries to what takes longer than SLOW_MS."""
+SLOW_MS = 2.0
+ROUNDS = 5
+FRESH = 16_384
+"""Dreams that come between two queries, and are not sorted in yet when the second is asked."""
+ONE_BY_ONE = 2_000
+"""Dreams that come one by one, each followed by a query."""
+NEVER = 2**62
 TARGETS = {
-    "composite_p50_ms": 0.35,
-    "composite_p99_ms": 0.5,
-    "touched_share": 0.004,
-    "bytes_a_dream": 150.0,
-    "start_s": 2.5,
+    "numpy": {SIZES[1]: (0.35, 0.5), LARGE: (0.7, 1.0)},
+    "numba": {SIZES[1]: (0.05, 0.08), LARGE: (0.09, 0.13)},
 }
-"""Upper bounds at a million dreams of uniform colours."""
-TASKS: dict[str, dict[str, object]] = {
+"""Upper bounds of the median and the 99th percentile of composite queries, ms."""
+TASKS: dict[str, dict[str, Any]] = {
     "composite": {},
-    "composite_slow_decay": {"recency_decay": 0.02},
-    "composite_k64": {"k": 64},
-    "composite_explored": {"exploration": 0.1},
-    "composite_rare": {"min_coherence": None, "max_entropy": 0.05},
+    "composite, slow decay": {"recency_decay": 0.02},
+    "composite, no decay": {"recency_decay": None},
+    "composite, k = 64": {"k": 64},
+    "composite, 2 % pass": {"min_coherence": None, "max_entropy": 0.01},
+    "composite, explored": {"exploration": 0.1},
     "cosine": {"mode": "cosine", "recency_decay": None},
-    "cosine_decay": {"mode": "cosine"},
+    "cosine, decay": {"mode": "cosine"},
     "mixed": {"mode": "mixed"},
     "euclidean": {"mode": "euclidean", "recency_decay": None},
 }
+HARD_KINDS: tuple[PoolKind, ...] = ("uniform", "one colour", "64 lineages", "grid")
 
 
-@dataclass(frozen=True)
-class Colours:
-    """Where dreams lie and queries ask."""
+class Times(NamedTuple):
+    """Of one kind of query, ms."""
 
-    kind: str
-    values: np.ndarray[tuple[int, int], np.dtype[np.float64]]
-
-
-def colours(kind: str, count: int, generator: np.random.Generator) -> Colours:
-    """`count` colours over the whole cube, or around forty centres."""
-    if kind == "uniform":
-        return Colours(kind, generator.random((count, 3)))
-    centres = generator.random((40, 3))[generator.integers(0, 40, count)]
-    return Colours(kind, np.clip(centres + 0.04 * generator.standard_normal((count, 3)), 0.0, 1.0))
+    p50: float
+    p99: float
 
 
-def signatures(found: Colours, generator: np.random.Generator) -> Iterator[Signature]:
-    """Dreams of thirty days; half of them descend from an earlier one."""
-    count = len(found.values)
-    coherences = (0.5 + 0.5 * generator.random(count)).tolist()
-    ages = np.sort(generator.integers(0, 30 * DAY_NS, count))[::-1].tolist()
-    ids = generator.integers(0, 2**63, (count, 2)).tolist()
-    roots = np.where(
-        generator.random(count) < 0.5, np.arange(count), generator.integers(0, np.arange(count) + 1)
-    ).tolist()
-    for row, (red, green, blue) in enumerate(found.values.tolist()):
-        coherence = coherences[row]
-        yield Signature(
-            row + 1, _uuid(ids[row]), NOW_NS - ages[row], red, green, blue, coherence, 1.0 - coherence,
-            SOURCES[row % len(SOURCES)], _uuid(ids[roots[row]]), hashlib.sha256(b"%d" % row).digest(), 393_216,
-        )  # fmt: skip
-
-
-def filled(rows: Iterator[Signature]) -> Columns:
-    """Columns of `rows`."""
-    columns = Columns()
-    chunk: list[Signature] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            columns.extend(chunk)
-            chunk.clear()
-    columns.extend(chunk)
-    return columns
-
-
-def asked(found: Colours, task: dict[str, object], generator: np.random.Generator) -> RetrievalQuery:
-    """A query for colours like those of the pool."""
-    at = generator.random(3) if found.kind == "uniform" else found.values[generator.integers(0, len(found.values))]
-    fields: dict[str, object] = {
-        "query_id": derived_id("benchmark"),
+def asked(generator: np.random.Generator, changes: dict[str, Any]) -> RetrievalQuery:
+    """A query for any colour."""
+    fields: dict[str, Any] = {
+        "query_id": QUERY_ID,
         "k": 8,
         "mode": "composite",
-        "query_signature": tuple(at.tolist()),
+        "query_signature": tuple(generator.random(3).tolist()),
         "min_coherence": 0.7,
         "max_entropy": 0.8,
         "recency_decay": 0.48,
@@ -124,70 +90,162 @@ def asked(found: Colours, task: dict[str, object], generator: np.random.Generato
         "alpha": 0.6,
         "exploration": 0.0,
     }
-    return RetrievalQuery.model_validate(fields | task)
+    return RetrievalQuery.model_validate(fields | changes)
 
 
-def scan(columns: Columns, query: RetrievalQuery) -> object:
-    """The best of all rows, without an index and without the lineage rule."""
-    rows = passing_rows(columns, query)
-    scores = scores_of(columns, query)["final"][rows]
-    return rows[np.argpartition(scores, max(0, len(scores) - query.k))[-query.k :]] if len(rows) else rows
+def several(changes: dict[str, Any], count: int = QUERIES) -> list[RetrievalQuery]:
+    """The queries of one task, the same in every run."""
+    generator = np.random.Generator(np.random.Philox(key=11))
+    return [asked(generator, changes) for _ in range(count)]
 
 
-def timed(call: Callable[[], object]) -> tuple[float, object]:
-    """Milliseconds of this thread on a processor, and what came back."""
+def timed(call: Callable[[], object]) -> float:
+    """Milliseconds of this thread on a processor."""
     start = time.thread_time()
-    result = call()
-    return (time.thread_time() - start) * 1000, result
+    call()
+    return (time.thread_time() - start) * 1000
 
 
-def measure(columns: Columns, atlas: Atlas, found: Colours) -> dict[str, dict[str, float]]:
-    """Figures of every task."""
-    figures: dict[str, dict[str, float]] = {}
-    for name, task in TASKS.items():
-        generator = np.random.Generator(np.random.Philox(key=11))
-        queries = [asked(found, task, generator) for _ in range(QUERIES)]
-        rank(atlas, queries[0])
-        scans_ms = [timed(lambda query=query: scan(columns, query))[0] for query in queries[:SCANS]]  # type: ignore[misc]
-        found_ms = [timed(lambda query=query: rank(atlas, query)) for query in queries]  # type: ignore[misc]
-        answers_ms = [spent for spent, _ in found_ms]
-        touched = [ranking.touched for _, ranking in found_ms]  # type: ignore[attr-defined]
-        scan_ms = statistics.median(scans_ms)
-        figures[name] = {
-            "p50_ms": round(statistics.median(answers_ms), 3),
-            "p99_ms": round(float(np.percentile(answers_ms, 99)), 3),
-            "scan_ms": round(scan_ms, 2),
-            "ratio": round(statistics.median(answers_ms) / scan_ms, 4),
-            "touched_share": round(statistics.median(touched) / columns.count, 5),
-        }
-    return figures
+def times(ask: Callable[[RetrievalQuery], object], queries: list[RetrievalQuery]) -> Times:
+    """Each query counts with the best of some rounds; what is slow is asked less."""
+    if timed(lambda: ask(queries[0])) > SLOW_MS and timed(lambda: ask(queries[0])) > SLOW_MS:
+        queries = queries[:SLOW_QUERIES]
+    rounds = [[timed(lambda query=query: ask(query)) for query in queries] for _ in range(ROUNDS)]  # type: ignore[misc]
+    best = np.min(rounds, axis=0)
+    return Times(round(float(np.median(best)), 4), round(float(np.percentile(best, 99)), 4))
 
 
-def measure_pool(kind: str, count: int) -> dict[str, object]:
-    """Figures of one pool."""
-    generator = np.random.Generator(np.random.Philox(key=7))
-    found = colours(kind, count, generator)
-    rows = signatures(found, generator)
-    columns = filled(rows)
-    atlas = Atlas(columns)
-    sort_ms = timed(lambda: atlas.cells_for("composite"))[0]
-    tasks = measure(columns, atlas, found)
-    bytes_a_dream = (columns.size_bytes + atlas.size_bytes) / count
-    more = list(signatures(colours(kind, INSERTS, generator), generator))
-    insert_ms = timed(lambda: [columns.extend([row._replace(sequence=count + row.sequence)]) for row in more])[0]
+def kernels() -> dict[str, Compiling]:
+    """What our search can run as; numba only where it is there."""
+    compiled = Compiling(least_dreams=0)
+    found = {"numpy": Compiling(least_dreams=NEVER)}
+    return found | {"numba": compiled} if compiled.wait() else found
+
+
+def truths(columns: Columns, queries: list[RetrievalQuery]) -> list[dict[str, list[int]]]:
+    """For each query the best by what we and the others were asked for."""
+    found = []
+    for query in queries:
+        scores, rows = scores_of(columns, query), passing_rows(columns, query)
+        free = query.model_copy(update={"allow_duplicates": True})
+        everything = np.arange(columns.count)
+        found.append(
+            {
+                "ours": true_top(columns, query, scores["final"], rows),
+                "composite": true_top(columns, free, scores["final"], rows),
+                "cosine": true_top(columns, free, scores["cosine"], everything),
+            }
+        )
+    return found
+
+
+def compare(columns: Columns, atlases: dict[str, Atlas]) -> list[dict[str, Any]]:
+    """A row of the table for each that can be asked."""
+    queries = several({})
+    true = truths(columns, queries[:TRUE_QUERIES])
+    rows: list[dict[str, Any]] = []
+    for name, atlas in atlases.items():
+        build_s = timed(lambda atlas=atlas: rank(atlas, queries[0])) / 1000  # type: ignore[misc]
+        found = times(lambda query, atlas=atlas: rank(atlas, query), queries)  # type: ignore[misc]
+        share = [
+            recall(list(rank(atlas, query).rows), each["ours"]) for query, each in zip(queries, true, strict=False)
+        ]
+        size = (columns.size_bytes + atlas.size_bytes) / columns.count
+        rows.append(_row(f"ours, {name}", "composite, one of a lineage", found, min(share), size, build_s))
+    for anchor in anchors(columns):
+        if isinstance(anchor, Missing):
+            rows.append({"who": anchor.name, "why": anchor.why})
+            continue
+        found = times(anchor.ask, queries)
+        share = [recall(anchor.ask(query), each[anchor.asked]) for query, each in zip(queries, true, strict=False)]
+        rows.append(
+            _row(anchor.name, anchor.asked, found, statistics.mean(share), anchor.bytes_a_dream, anchor.build_s)
+        )
+    return rows
+
+
+def _row(who: str, what: str, found: Times, share: float, size: float, build_s: float) -> dict[str, Any]:
     return {
-        "tasks": tasks,
-        "bytes_a_dream": round(bytes_a_dream, 1),
-        "columns_bytes_a_dream": round(columns.size_bytes / columns.count, 1),
-        "sort_one_order_s": round(sort_ms / 1000, 3),
-        "insert_us": round(insert_ms * 1000 / INSERTS, 1),
+        "who": who,
+        "asked": what,
+        "p50_ms": found.p50,
+        "p99_ms": found.p99,
+        "recall": round(share, 3),
+        "bytes_a_dream": round(size, 1),
+        "build_s": round(build_s, 2),
     }
 
 
-def measure_start(count: int) -> dict[str, float]:
-    """Seconds from a pool file with `count` dreams to the first answer, and those to read its rows bare."""
-    generator = np.random.Generator(np.random.Philox(key=7))
-    found = colours("uniform", count, generator)
+def modes(atlases: dict[str, Atlas]) -> dict[str, dict[str, Any]]:
+    """Times and rows touched of every kind of query."""
+    found: dict[str, dict[str, Any]] = {}
+    for task, changes in TASKS.items():
+        queries = several(changes)
+        found[task] = {}
+        for name, atlas in atlases.items():
+            first_ms = timed(lambda atlas=atlas, query=queries[0]: rank(atlas, query))  # type: ignore[misc]
+            spent = times(lambda query, atlas=atlas: rank(atlas, query), queries)  # type: ignore[misc]
+            touched = statistics.median(rank(atlas, query).touched for query in queries[:50])
+            found[task][name] = {
+                **spent._asdict(),
+                "first": round(first_ms, 2),
+                "touched": round(touched / atlas.columns.count, 5),
+            }
+    return found
+
+
+def freshness(count: int, compiling: Compiling) -> dict[str, float]:
+    """What dreams that came since the last query add to the next."""
+    columns = large_pool(count)
+    atlas = Atlas(columns, compiling=compiling)
+    generator = np.random.Generator(np.random.Philox(key=12))
+    queries = several({})
+    before = times(lambda query: rank(atlas, query), queries)
+    columns.add(large_block(generator, columns.count, FRESH))
+    first_ms = timed(lambda: rank(atlas, queries[0]))
+    after = times(lambda query: rank(atlas, query), queries)
+    spent = []
+    for number in range(ONE_BY_ONE):
+        columns.add(large_block(generator, columns.count, 1))
+        spent.append(timed(lambda number=number: rank(atlas, queries[number % QUERIES])))  # type: ignore[misc]
+    return {
+        f"first_after_{FRESH}_ms": round(first_ms, 3),
+        f"p50_after_{FRESH}_adds_ms": round(after.p50 - before.p50, 4),
+        "after_each_p50_ms": round(statistics.median(spent), 4),
+        "after_each_p99_ms": round(float(np.percentile(spent, 99)), 4),
+        "after_each_worst_ms": round(max(spent), 3),
+    }
+
+
+def hard_queries() -> Iterator[dict[str, Any]]:
+    """Queries that leave little out: long answers, no or slow decay, rare filters, with and without kin."""
+    for mode in ("composite", "cosine", "mixed", "euclidean"):
+        for k in (64, 4096):
+            for decay in (None, 0.02):
+                for allows in (True, False):
+                    for least, most in ((None, None), (0.7, 0.8), (None, 0.01)):
+                        yield {
+                            "mode": mode, "k": k, "recency_decay": decay, "allow_duplicates": allows,
+                            "min_coherence": least, "max_entropy": most,
+                        }  # fmt: skip
+
+
+def worst(count: int, compiling: Compiling) -> dict[str, Any]:
+    """The slowest of all hard queries to hard pools."""
+    found: list[tuple[float, str]] = []
+    for kind in HARD_KINDS:
+        atlas = Atlas(large_pool(count, kind), compiling=compiling)
+        for changes in hard_queries():
+            query = several(changes, 1)[0]
+            rank(atlas, query)
+            spent = min(timed(lambda query=query, atlas=atlas: rank(atlas, query)) for _ in range(ROUNDS))  # type: ignore[misc]
+            found.append((spent, f"{kind}: {changes}"))
+    slowest = max(found)
+    return {"worst_ms": round(slowest[0], 2), "of": len(found), "query": slowest[1]}
+
+
+def starts(count: int) -> dict[str, float]:
+    """Seconds from a pool file to the first answer: from its rows, and from the file of columns that a stop leaves."""
     settings = StoreSettings(
         run_id="20260101T000000Z-0001",
         page_size_bytes=16384,
@@ -197,90 +255,122 @@ def measure_start(count: int) -> dict[str, float]:
         segment_bytes=64 * 1024 * 1024,
         compact_below=0.5,
     )
+    query = several({}, 1)[0]
+
+    def open_and_ask(home: Path) -> float:
+        start = time.thread_time()
+        store = PoolStore(home, settings)
+        rank(store.atlas, query)
+        spent = time.thread_time() - start
+        store.close()
+        return round(spent, 2)
+
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as scratch:
-        PoolStore(Path(scratch), settings).close()
-        with closing(sqlite3.connect(Path(scratch) / POOL_FILE)) as pool:
-            pool.executemany("INSERT INTO signatures VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", signatures(found, generator))
-            last = (
-                count,
-                "x",
-                0,
-                0.0,
-                0.0,
-                0.0,
-                0.0,
-                0.0,
-                0.0,
-                "",
-                "",
-                0,
-                "",
-                "",
-                None,
-                "",
-                None,
-                0,
-                0,
-                0,
-                "",
-                "",
-                0,
-                0,
-            )
-            pool.execute(f"INSERT INTO dreams VALUES ({', '.join('?' * 27)})", (*last, b"", "", b""))
+        home = Path(scratch)
+        PoolStore(home, settings).close()
+        with closing(sqlite3.connect(home / POOL_FILE)) as pool:
+            pool.executemany("INSERT INTO signatures VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", _signatures(large_pool(count)))
+            kinds = [kind for _, _, kind, *_ in pool.execute("PRAGMA table_info(dreams)")]
+            empty = {"INTEGER": 0, "REAL": 0.0, "TEXT": "", "BLOB": b""}
+            last = [count, *(empty[kind] for kind in kinds[1:])]
+            pool.execute(f"INSERT INTO dreams VALUES ({', '.join('?' * len(kinds))})", last)
             pool.commit()
-        start_ms = timed(lambda: _open_and_ask(Path(scratch), settings, asked(found, {}, generator)))[0]
-        fetch_ms = timed(lambda: _read(Path(scratch) / POOL_FILE))[0]
-    return {"start_s": round(start_ms / 1000, 2), "bare_reading_s": round(fetch_ms / 1000, 2)}
+        return {"from_rows_s": open_and_ask(home), "from_columns_s": open_and_ask(home)}
 
 
-def _open_and_ask(home: Path, settings: StoreSettings, query: RetrievalQuery) -> None:
-    store = PoolStore(home, settings)
-    rank(store.atlas, query)
-    store.close()
+def _signatures(columns: Columns) -> Iterator[tuple[object, ...]]:
+    texts = [_uuid(high, low) for high, low in columns.ids.tolist()]
+    roots = columns.root.tolist()
+    values = (columns.ts, columns.red, columns.green, columns.blue, columns.coherence, columns.entropy)
+    for row, (ts, *numbers) in enumerate(zip(*(each.tolist() for each in values), strict=True)):
+        tensor = (row * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128).to_bytes(16, "big") * 2
+        yield row + 1, texts[row], ts, *numbers, SOURCES[row % len(SOURCES)], texts[roots[row]], tensor, 393_216
 
 
-def _read(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as pool:
-        found = pool.execute(SELECT_SIGNATURES)
-        while found.fetchmany(16384):
-            pass
+def _uuid(high: int, low: int) -> str:
+    text = f"{high:016x}{low:016x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def targets_of(
-    pool: dict[str, dict[str, dict[str, float]]], figures: dict[str, float]
-) -> dict[str, dict[str, float | bool]]:
-    """What is asked at a million dreams, and whether it is reached."""
-    composite = pool["tasks"]["composite"]
-    reached = {
-        "composite_p50_ms": composite["p50_ms"],
-        "composite_p99_ms": composite["p99_ms"],
-        "touched_share": composite["touched_share"],
-        **figures,
-    }
+def measure(count: int) -> dict[str, Any]:
+    """All figures of one size."""
+    columns = large_pool(count)
+    atlases = {name: Atlas(columns, compiling=kernel) for name, kernel in kernels().items()}
     return {
-        name: {"figure": reached[name], "at_most": most, "ok": reached[name] <= most} for name, most in TARGETS.items()
+        "compared": compare(columns, atlases),
+        "modes": modes(atlases),
+        "bytes_a_dream": round((columns.size_bytes + atlases["numpy"].size_bytes) / count, 1),
     }
+
+
+def targets(found: dict[int, dict[str, Any]], extra: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is asked, and whether it is reached."""
+    reached: list[tuple[str, float, float]] = []
+    for kernel, sizes in TARGETS.items():
+        for count, (p50, p99) in sizes.items():
+            figures = found.get(count, {}).get("modes", {}).get("composite", {}).get(kernel)
+            if figures:
+                reached += [(f"composite p50 ms, {kernel}, {count}", figures["p50"], p50)]
+                reached += [(f"composite p99 ms, {kernel}, {count}", figures["p99"], p99)]
+    million = found[SIZES[1]]
+    reached += [
+        ("rows touched by mixed", million["modes"]["mixed"]["numpy"]["touched"], 0.004),
+        ("bytes a dream", million["bytes_a_dream"], 150.0),
+        (f"p50 ms added by {FRESH} new dreams", extra["fresh"]["numpy"][f"p50_after_{FRESH}_adds_ms"], 0.12),
+        ("worst query ms", extra["worst"]["numpy"]["worst_ms"], 10.0),
+        ("start s, from rows", extra["start"]["from_rows_s"], 2.5),
+        ("start s, from the file of columns", extra["start"]["from_columns_s"], 1.0),
+    ]
+    return [{"target": name, "figure": figure, "at_most": most, "ok": figure <= most} for name, figure, most in reached]
+
+
+def lines(report: dict[str, Any]) -> Iterator[str]:
+    """The report as a table."""
+    for count, found in report["sizes"].items():
+        yield f"\n{count:,} dreams, k = 8"
+        yield f"{'who':22} {'asked':26} {'p50 ms':>9} {'p99 ms':>9} {'recall':>7} {'B/dream':>8} {'build s':>8}"
+        for row in found["compared"]:
+            if "why" in row:
+                yield f"{row['who']:22} {row['why']}"
+            else:
+                yield (
+                    f"{row['who']:22} {row['asked']:26} {row['p50_ms']:9.3f} {row['p99_ms']:9.3f} {row['recall']:7.3f}"
+                    f" {row['bytes_a_dream']:8.1f} {row['build_s']:8.2f}"
+                )
+        yield f"\n{'ours, of a lineage one':26} {'':6} {'p50 ms':>9} {'p99 ms':>9} {'first ms':>9} {'touched':>9}"
+        for task, by_kernel in found["modes"].items():
+            for kernel, row in by_kernel.items():
+                yield (
+                    f"{task:26} {kernel:6} {row['p50']:9.3f} {row['p99']:9.3f} {row['first']:9.2f}"
+                    f" {100 * row['touched']:8.3f}%"
+                )
+    yield f"\n{SIZES[1]:,} dreams"
+    for name in ("fresh", "worst"):
+        for kernel, row in report[name].items():
+            yield f"{name}, {kernel}: " + ", ".join(f"{key} {value}" for key, value in row.items())
+    yield "start: " + ", ".join(f"{key} {value}" for key, value in report["start"].items())
+    yield f"kernels: {report['kernels']}\n"
+    for row in report["targets"]:
+        yield f"{'ok' if row['ok'] else 'MISSED':6} {row['target']:44} {row['figure']:>9} at most {row['at_most']}"
 
 
 def main() -> int:
-    """Print one JSON object; 1 when a target is missed."""
+    """Print the table; 1 when a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--large", action="store_true", help="ten million dreams too; takes some 3 GB and minutes")
+    parser.add_argument("--large", action="store_true", help="ten million dreams too; takes some 6 GB and minutes")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     arguments = parser.parse_args()
-    sizes = (*SIZES, LARGE) if arguments.large else SIZES
-    pools = {f"{kind}_{size}": measure_pool(kind, size) for size in sizes for kind in ("uniform", "clustered")}
-    whole: dict[str, object] = pools["uniform_1000000"]
-    start = measure_start(SIZES[-1])
-    reached = {"bytes_a_dream": whole["bytes_a_dream"], "start_s": start["start_s"]}
-    targets = targets_of(whole, reached)  # type: ignore[arg-type]
-    print(json.dumps({**pools, "start": start, "targets": targets}, indent=1))
-    return int(not all(target["ok"] for target in targets.values()))
-
-
-def _uuid(halves: list[int]) -> str:
-    text = f"{halves[0]:016x}{halves[1]:016x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+    sizes = {count: measure(count) for count in ((*SIZES, LARGE) if arguments.large else SIZES)}
+    found = kernels()
+    extra = {
+        "fresh": {name: freshness(SIZES[1], kernel) for name, kernel in found.items()},
+        "worst": {name: worst(SIZES[1], kernel) for name, kernel in found.items()},
+        "start": starts(SIZES[1]),
+        "kernels": {name: kernel.state for name, kernel in found.items()},
+    }
+    report = {"sizes": sizes, **extra, "targets": targets(sizes, extra)}
+    print(json.dumps(report, indent=1) if arguments.json else "\n".join(lines(report)))
+    return int(not all(row["ok"] for row in report["targets"]))
 
 
 if __name__ == "__main__":

@@ -31,9 +31,10 @@ def test_the_seed_decides_the_explored_places_only(columns: Any, query: Any) -> 
 def test_exploration_is_uniform_over_the_rest(columns: Any, query: Any) -> None:
     pool = columns([{"colour": (i / 10, 0.4, 0.3)} for i in range(10)])
     counts = np.zeros(10)
+    atlas = Atlas(pool)
 
     for seed in range(3000):
-        ranking = rank(Atlas(pool), query(k=4, exploration=0.5, seed=seed))
+        ranking = rank(atlas, query(k=4, exploration=0.5, seed=seed))
         counts[list(ranking.rows[2:])] += 1
         assert ranking.propensities[2:] == (0.25, 0.25)
 
@@ -49,9 +50,10 @@ def test_explored_dreams_keep_the_lineage_rule_and_true_propensities(columns: An
     rows += [{"name": f"c{i}", "colour": (0.1, 1.0, 0.1 * i), "root": "c"} for i in range(3)]
     pool = columns(rows)
     counts: dict[str, int] = {}
+    atlas = Atlas(pool)
 
     for seed in range(2000):
-        ranking = rank(Atlas(pool), query(k=2, exploration=0.5, query_signature=RED, allow_duplicates=False, seed=seed))
+        ranking = rank(atlas, query(k=2, exploration=0.5, query_signature=RED, allow_duplicates=False, seed=seed))
         drawn = rows[ranking.rows[1]]["name"]
         counts[drawn] = counts.get(drawn, 0) + 1
         assert ranking.propensities[1] == pytest.approx(1 / 2 if drawn == "b" else 1 / 6)
