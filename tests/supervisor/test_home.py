@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -17,11 +18,11 @@ STRANGE = os.fsdecode(b"\xff\xfe home")
 
 
 @pytest.fixture
-def session(tmp_path_factory, monkeypatch):
-    """A short session folder, as a login would give."""
-    folder = tmp_path_factory.mktemp("s")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    return folder
+def session(monkeypatch):
+    """A short session folder, as a login would give: that of pytest grows with the number of its runs."""
+    with tempfile.TemporaryDirectory(prefix="s-", dir="/tmp") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
 
 
 def test_the_default_home_is_in_the_xdg_state_folder(monkeypatch, tmp_path):
