@@ -14,7 +14,6 @@ from contextlib import closing
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import psutil
 
 from actors.pool_keeper.columns import Columns, Integers
 from schemas.retrieval import RetrievalQuery
@@ -112,7 +111,7 @@ def _table(columns: Columns) -> dict[str, Any]:
 def _duckdb(name: str, columns: Columns) -> Anchor:
     import duckdb
 
-    before, start = _resident(), time.perf_counter()
+    start = time.perf_counter()
     connection = duckdb.connect(":memory:", config={"threads": 1})
     table = _table(columns)
     fields = ", ".join(table)
@@ -125,7 +124,8 @@ def _duckdb(name: str, columns: Columns) -> Anchor:
     def ask(query: RetrievalQuery) -> list[int]:
         return [number for (number,) in connection.execute(text, _values(query)).fetchall()]
 
-    return Anchor(name, "composite", ask, built, (_resident() - before) / columns.count)
+    size = connection.execute("SELECT sum(memory_usage_bytes) FROM duckdb_memory()").fetchone()[0]
+    return Anchor(name, "composite", ask, built, size / columns.count)
 
 
 def _sqlite(name: str, columns: Columns) -> Anchor | Missing:
@@ -172,7 +172,7 @@ def _faiss(name: str, columns: Columns) -> Anchor:
 def _hnswlib(name: str, columns: Columns) -> Anchor:
     import hnswlib
 
-    before, start = _resident(), time.perf_counter()
+    start = time.perf_counter()
     index = hnswlib.Index(space="ip", dim=3)
     index.init_index(max_elements=columns.count, M=16, ef_construction=100, random_seed=1)
     index.add_items(_directions(columns), num_threads=1)
@@ -183,14 +183,9 @@ def _hnswlib(name: str, columns: Columns) -> Anchor:
     def ask(query: RetrievalQuery) -> list[int]:
         return list(index.knn_query(_asked(query), k=query.k, num_threads=1)[0][0].tolist())
 
-    return Anchor(name, "cosine", ask, built, (_resident() - before) / columns.count)
+    return Anchor(name, "cosine", ask, built, index.index_file_size() / columns.count)
 
 
 def _asked(query: RetrievalQuery) -> Any:
     vector = np.array([query.query_signature], dtype=np.float32)
     return vector / np.linalg.norm(vector)
-
-
-def _resident() -> int:
-    """Memory of this process, in bytes."""
-    return psutil.Process().memory_info().rss

@@ -27,9 +27,12 @@ TOP: Final = 2
 FIRST_REGIONS: Final = 8
 FIRST_GROUPS: Final = 12
 FIRST_BLOCKS: Final = 24
+SPARE: Final = 1.1
+"""While too few are found, the next look takes so many times the blocks that should hold the rest."""
 ALL: Final = 1 << 62
 GROWTH: Final = 2
-"""Each further look takes up to so many times more blocks than the one before."""
+"""Each further look takes up to so many times more blocks than the one before, and until there is a bar, no more of the
+regions and groups either."""
 SEEN: Final = -1.0
 """In place of the bound of what is opened: below every score."""
 
@@ -67,7 +70,7 @@ class Frontier:
         self._scoring = scoring
         self._filters = filters
         self._numbers: Integers = np.empty(0, dtype=np.int64)
-        self._bounds: Floats = np.empty(0, dtype=np.float64)
+        self._bound_of: Floats = np.empty(0, dtype=np.float64)
         self._ts: Integers = np.empty(0, dtype=np.int64)
 
     def add(self, numbers: Integers) -> None:
@@ -78,26 +81,34 @@ class Frontier:
             numbers = numbers[passes]
         if not len(numbers):
             return
-        nodes = level.part(numbers, has_ball=self._scoring.measure != "coherence")
-        found = bounds(nodes, self._scoring)
-        if self._cells.has_flat[self._level] and not self._scoring.decay:
-            leaders = self._cells.rows[numbers[nodes.flat] * self._cells.grain.spans[self._level]]
-            found[nodes.flat] = self._scoring.undecayed(self._cells.columns, leaders, nodes.coherence[nodes.flat])
+        found, times = self._bounds(numbers), level.ts[numbers]
         if len(self._numbers):
             numbers = np.concatenate((self._numbers, numbers))
-            found = np.concatenate((self._bounds, found))
-            ts = np.concatenate((self._ts, nodes.ts))
-            self._numbers, self._bounds, self._ts = numbers, found, ts
-        else:
-            self._numbers, self._bounds, self._ts = numbers, found, nodes.ts
+            found = np.concatenate((self._bound_of, found))
+            times = np.concatenate((self._ts, times))
+        self._numbers, self._bound_of, self._ts = numbers, found, times
 
     def take(self, bar: Bar, most: int) -> Integers:
         """The most promising of those that reach `bar`, about `most`, which then are opened."""
-        places = bar.reached(self._bounds, self._ts)
+        places = bar.reached(self._bound_of, self._ts)
         if len(places) > most:
-            places = places[contenders(self._bounds[places], self._ts[places], most)[:most]]
-        self._bounds[places] = SEEN
+            places = places[contenders(self._bound_of[places], self._ts[places], most)[:most]]
+        self._bound_of[places] = SEEN
         return self._numbers[places]
+
+    def _bounds(self, numbers: Integers) -> Floats:
+        """Upper bounds in some nodes, exact where all colours are the same and nothing decays."""
+        cells, scoring = self._cells, self._scoring
+        level = cells.levels[self._level]
+        if scoring.decay or not cells.has_flat[self._level] or scoring.measure == "coherence":
+            return bounds(level.part(numbers, has_ball=scoring.measure != "coherence"), scoring)
+        is_flat = level.flat[numbers]
+        flat = numbers[is_flat]
+        found = np.empty(len(numbers), dtype=np.float64)
+        leaders = cells.rows[flat * cells.grain.spans[self._level]]
+        found[is_flat] = scoring.undecayed(cells.columns, leaders, level.coherence[flat])
+        found[~is_flat] = bounds(level.part(numbers[~is_flat]), scoring)
+        return found
 
 
 class Search:
@@ -127,16 +138,23 @@ class Search:
         if len(selection.taken) >= wanted:
             return Found(selection, [])
         bar, (regions, groups, room) = NO_BAR, self._first_look(wanted)
-        found = Found(selection, [])
+        found, seen = Found(selection, []), 0
         while True:
             self._open(bar, regions, groups)
             blocks = self._blocks.take(bar, room)
-            if not len(blocks) and found.selection is not selection:
-                return found
+            if not len(blocks) and not len(self._tail) and regions == ALL:
+                return found if found.selection is not selection else self._taken(selection, wanted)
             self._see(np.concatenate((self._tail, self._cells.rows_of(blocks))))
             self._tail = self._tail[:0]
             found = self._taken(selection, wanted)
-            bar, regions, groups, room = self._bar(found, wanted), ALL, ALL, room * GROWTH
+            seen, bar, room = seen + len(blocks), self._bar(found, wanted), room * GROWTH
+            if bar is not NO_BAR or not len(blocks):
+                regions, groups = ALL, ALL
+                continue
+            regions, groups = regions * GROWTH, groups * GROWTH
+            if found.scores:
+                holding = SPARE * seen * (wanted - len(found.selection.taken)) / len(found.scores)
+                room = min(room, max(FIRST_BLOCKS, int(holding)))
 
     def _first_look(self, wanted: int) -> tuple[int, int, int]:
         """How many regions and groups to open, and how many blocks to look at, before there is a bar."""

@@ -42,6 +42,8 @@ SLOW_QUERIES = 10
 """Queries to what takes longer than SLOW_MS."""
 SLOW_MS = 2.0
 ROUNDS = 5
+MORE_ROUNDS = 25
+NEAR_WORST = 10
 FRESH = 16_384
 """Dreams that come between two queries, and are not sorted in yet when the second is asked."""
 ONE_BY_ONE = 2_000
@@ -231,17 +233,24 @@ def hard_queries() -> Iterator[dict[str, Any]]:
 
 
 def worst(count: int, compiling: Compiling) -> dict[str, Any]:
-    """The slowest of all hard queries to hard pools."""
+    """The slowest of all hard queries to hard pools; those that come near it are timed in more rounds."""
     found: list[tuple[float, str]] = []
     for kind in HARD_KINDS:
         atlas = Atlas(large_pool(count, kind), compiling=compiling)
+        tried = []
         for changes in hard_queries():
             query = several(changes, 1)[0]
             rank(atlas, query)
-            spent = min(timed(lambda query=query, atlas=atlas: rank(atlas, query)) for _ in range(ROUNDS))  # type: ignore[misc]
-            found.append((spent, f"{kind}: {changes}"))
+            tried.append((fastest(atlas, query, ROUNDS), str(changes), query))
+        tried.sort(key=lambda each: each[0], reverse=True)
+        found += [(fastest(atlas, query, MORE_ROUNDS), f"{kind}: {text}") for _, text, query in tried[:NEAR_WORST]]
     slowest = max(found)
-    return {"worst_ms": round(slowest[0], 2), "of": len(found), "query": slowest[1]}
+    return {"worst_ms": round(slowest[0], 2), "of": len(HARD_KINDS) * len(list(hard_queries())), "query": slowest[1]}
+
+
+def fastest(atlas: Atlas, query: RetrievalQuery, rounds: int) -> float:
+    """Milliseconds of the best round."""
+    return min(timed(lambda: rank(atlas, query)) for _ in range(rounds))
 
 
 def starts(count: int) -> dict[str, float]:
