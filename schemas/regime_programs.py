@@ -17,6 +17,7 @@ KERNELS: Final = "actors.regime_runner.workloads"
 """Package of our own kernels: child programs that print one JSON object."""
 
 _WHOLE = re.compile(r"[0-9]{1,15}")
+_POSITIVE = re.compile(r"0*[1-9][0-9]{0,14}")
 _COUNT = re.compile(r"[1-9][0-9]{0,2}")
 _SIGNED = re.compile(r"-?[0-9]{1,3}")
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?(e-?[0-9]{1,3})?")
@@ -29,7 +30,7 @@ _BELOW = re.compile(re.escape(SCRATCH) + r"(/[a-z0-9][a-z0-9_-]{0,31})?")
 class Option(NamedTuple):
     """One option of a program: what its value may be."""
 
-    kind: Literal["flag", "whole", "count", "signed", "number", "size", "duration", "split", "word", "scratch"]
+    kind: Literal["flag", "whole", "positive", "count", "signed", "number", "size", "duration", "split", "word", "scratch"]
     words: tuple[str, ...] = ()
     default: str | None = None
     """Of our own kernels: what is meant where the option is absent; None where it must be given."""
@@ -49,6 +50,7 @@ class Option(NamedTuple):
 
 _PATTERNS: Final = {
     "whole": _WHOLE,
+    "positive": _POSITIVE,
     "count": _COUNT,
     "signed": _SIGNED,
     "number": _NUMBER,
@@ -60,6 +62,7 @@ _PATTERNS: Final = {
 _MEANING: Final = {
     "flag": "no value",
     "whole": "a whole number from 0 on",
+    "positive": "a whole number from 1 on",
     "count": "a whole number from 1 to 999",
     "signed": "a whole number from -999 to 999",
     "number": "a number from 0 on",
@@ -89,6 +92,10 @@ def _whole(default: int | None = None) -> Option:
     return Option("whole", default=None if default is None else str(default))
 
 
+def _positive(default: int | None = None) -> Option:
+    return Option("positive", default=None if default is None else str(default))
+
+
 def _count(default: int | None = None) -> Option:
     return Option("count", default=None if default is None else str(default))
 
@@ -102,14 +109,14 @@ _RATE = Option("number", default="0")
 """Units a second of an open loop; 0 is a closed loop: the next unit begins when the last is done."""
 
 PROGRAMS: Final[dict[str, Program]] = {
-    "wakeups": Program({"seconds": _SECONDS, "interval-us": _whole()}),
+    "wakeups": Program({"seconds": _SECONDS, "interval-us": _positive()}),
     "crunching": Program(
         {
             "seconds": _SECONDS,
             "rate": _RATE,
             "threads": _count(1),
-            "request-kb": _whole(),
-            "chunk-kb": _whole(),
+            "request-kb": _positive(),
+            "chunk-kb": _positive(),
             "zstd-level": Option("signed"),
         },
         ("compression_ratio",),
@@ -118,12 +125,12 @@ PROGRAMS: Final[dict[str, Program]] = {
         {
             "seconds": _SECONDS,
             "mode": _word("poll", "serve", "matmul", "mixed"),
-            "batch": _whole(1),
+            "batch": _positive(1),
             "dtype": _word("float32", "float16", "bfloat16"),
             "streams": _count(1),
             "graphs": _word("off", "on"),
             "tf32": _word("off", "on"),
-            "side": _whole(1024),
+            "side": _positive(1024),
         },
         ("result_error",),
         modules=("torch",),
@@ -134,8 +141,8 @@ PROGRAMS: Final[dict[str, Program]] = {
             "seconds": _SECONDS,
             "graph": _word("null", "filter", "duplex"),
             "channels": _count(2),
-            "taps": _whole(512),
-            "period": _whole(),
+            "taps": _positive(512),
+            "period": _positive(),
             "periods": _count(),
             "method": _word("direct", "fft"),
             "resampler": _word("linear", "sinc16", "sinc64"),
@@ -147,8 +154,8 @@ PROGRAMS: Final[dict[str, Program]] = {
             "seconds": _SECONDS,
             "pattern": _word("random", "sequential", "verify", "mixed"),
             "rate": _RATE,
-            "bytes": _whole(),
-            "block-kb": _whole(),
+            "bytes": _positive(),
+            "block-kb": _positive(),
             "threads": _count(1),
             "thp": _word("default", "hugepage", "nohugepage"),
             "prefault": _word("off", "on"),
@@ -160,7 +167,7 @@ PROGRAMS: Final[dict[str, Program]] = {
             "rate": _RATE,
             "threads": _count(1),
             "fsync-every": _whole(0),
-            "bytes": _whole(),
+            "bytes": _positive(),
             "folder": Option("scratch"),
         },
         ("write_error_rate",),
@@ -172,9 +179,9 @@ PROGRAMS: Final[dict[str, Program]] = {
             "workers": _count(1),
             "beam-exp": Option("signed"),
             "wbeam-exp": Option("signed"),
-            "max-hmms": _whole(),
-            "chunk-ms": _whole(),
-            "wpm": _whole(160),
+            "max-hmms": _positive(),
+            "chunk-ms": _positive(),
+            "wpm": _positive(160),
             "folder": Option("scratch"),
         },
         ("wer", "recognition_failures", "synthesis_failures"),
@@ -188,24 +195,24 @@ PROGRAMS: Final[dict[str, Program]] = {
             "wave": _word("even", "square"),
             "threads": _count(1),
             "burst-ms": _whole(0),
-            "chunk-kb": _whole(),
+            "chunk-kb": _positive(),
         },
     ),
-    "pipes": Program({"seconds": _SECONDS, "pairs": _count(), "batch": _whole()}),
+    "pipes": Program({"seconds": _SECONDS, "pairs": _count(), "batch": _positive()}),
     "conversation": Program(
         {
             "seconds": _SECONDS,
             "rate": _RATE,
             "clients": _count(1),
             "short-share": _whole(100),
-            "short-words": _whole(30),
-            "long-words": _whole(200),
-            "reply-cap": _whole(),
+            "short-words": _positive(30),
+            "long-words": _positive(200),
+            "reply-cap": _positive(),
             "history": _whole(),
             "workers": _count(1),
             "retrieval": _word("off", "on"),
-            "top-k": _whole(5),
-            "rrf-k": _whole(60),
+            "top-k": _positive(5),
+            "rrf-k": _positive(60),
         },
         ("reply_words", "recall", "llm_errors", "tts_errors"),
     ),
@@ -220,7 +227,7 @@ PROGRAMS: Final[dict[str, Program]] = {
             "size": Option("size"),
             "io_size": Option("size"),
             "ioengine": Option("word", ("psync", "libaio", "io_uring")),
-            "iodepth": _whole(),
+            "iodepth": _positive(),
             "direct": Option("word", ("0", "1")),
             "fsync": _whole(),
             "end_fsync": Option("word", ("0", "1")),
@@ -239,8 +246,8 @@ PROGRAMS: Final[dict[str, Program]] = {
         {
             "quiet": Option("flag"),
             "default-system": Option("flag"),
-            "duration": _whole(),
-            "interval": _whole(),
+            "duration": _positive(),
+            "interval": _positive(),
             "policy": Option("word", ("other", "batch", "idle")),
             "threads": _count(),
             "histogram": _whole(),
@@ -255,7 +262,7 @@ PROGRAMS: Final[dict[str, Program]] = {
             "vm": _count(),
             "vm-bytes": Option("size"),
             "switch": _count(),
-            "timeout": _whole(),
+            "timeout": _positive(),
             "temp-path": Option("scratch"),
             "quiet": Option("flag"),
         },

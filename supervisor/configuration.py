@@ -24,6 +24,12 @@ from supervisor.home import Home
 from supervisor.layers import ENGINE_FILE, Layer, Stated, read_assignments, read_file, read_flags
 
 DEFAULT_ORIGIN: Final = "default"
+PLACES: Final = {
+    "run.images": (Path.is_dir, "a folder that can be read; name a folder of pictures"),
+    "run.factoids": (Path.is_file, "a file that can be read; name a text file, one fact a line"),
+    "regimes.sensor_root": (Path.is_dir, "a folder that can be read; name one that is laid out as /sys"),
+}
+"""Settings that name something of the user: how it is looked for, and what it has to be."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +144,10 @@ def _contradictions(merged: Mapping[str, Stated]) -> list[str]:
     for low, high in ordered:
         if low in merged and high in merged and _exceeds(merged[low].value, merged[high].value):
             problems.append(f"{_where(merged[low])} is more than {high} = {_shown(merged[high].value)}")
-    images, factoids = merged.get("run.images"), merged.get("run.factoids")
-    if images and isinstance(images.value, str) and images.value and not Path(images.value).is_dir():
-        problems.append(f"{_where(images)} is not a folder that can be read; name a folder of pictures")
-    if factoids and isinstance(factoids.value, str) and factoids.value and not Path(factoids.value).is_file():
-        problems.append(f"{_where(factoids)} is not a file that can be read; name a text file, one fact a line")
+    for key, (is_there, wanted) in PLACES.items():
+        stated = merged.get(key)
+        if stated and isinstance(stated.value, str) and stated.value and not is_there(Path(stated.value)):
+            problems.append(f"{_where(stated)} is not {wanted}")
     return problems
 
 

@@ -17,7 +17,7 @@ FROZEN: Final = ("regimes.yaml", "caps.yaml")
 def settings_file(sources: Sources, name: str) -> Path:
     """The file `name` that holds for `sources`."""
     chosen = (sources.config or sources.home.config) / name
-    return chosen if chosen.is_file() else default_file().with_name(name)
+    return chosen if chosen.exists() else default_file().with_name(name)
 
 
 def freeze_settings(run: RunFolder, sources: Sources) -> None:

@@ -104,7 +104,8 @@ def validity(evidence: RegimeEvidence, limits: GlobalLimits, arm: Arm = "candida
     least = max(1, math.ceil(limits.min_successful_trials * planned / limits.of_trials - ROUNDING))
     most = math.floor(limits.max_trial_failures * planned / limits.of_trials + ROUNDING)
     if successes < least:
-        reason = f"{successes} of {planned} trials of the {arm} succeeded, at least {least} must"
+        cut = "" if (run := successes + failures) == planned else f"; {run} were run before its regime was given up"
+        reason = f"{successes} of {planned} trials of the {arm} succeeded, at least {least} must{cut}"
         return Validity(False, successes, failures, reason)
     if failures > most:
         reason = f"{failures} of {planned} trials of the {arm} failed, at most {most} may"

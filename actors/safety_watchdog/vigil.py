@@ -102,6 +102,8 @@ class Vigil:
         if ask.name == ARM:
             self._arm(watch, is_same)
         elif is_same and self._trial is not None:
+            if self._trial.is_guarded:  # given up by its runner: a guard that works has left by now
+                self._trial.kill_all()
             self._end(self._trial)
 
     def _arm(self, watch: Watch, is_same: bool) -> None:

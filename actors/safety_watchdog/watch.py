@@ -5,6 +5,7 @@ the beginning for the caps' sake; what is reported begins with the load, which i
 that neither the time before nor the time after it thins a mean. The kill is made here, and by nobody's leave.
 """
 
+import time
 from typing import Final
 
 from actors.safety_watchdog import caps
@@ -14,8 +15,10 @@ from actors.safety_watchdog.watching import Watch
 from bus.descendants import Process, has_children, is_alive
 from schemas.regimes import Breach, Reading
 
-OVERDUE_S: Final = 60.0
+OVERDUE_S: Final = 15.0
 """A guard that is still there so long after the time limit of its trial has stopped working."""
+LEAVING_S: Final = 0.5
+"""For a guard to clear up once its trial is over."""
 
 
 class WatchedTrial:
@@ -69,8 +72,11 @@ class WatchedTrial:
         return killed
 
     def kill_all(self) -> None:
-        """End the guard as well."""
+        """End the guard as well, if it does not leave by itself."""
         self.kill()
+        end = time.monotonic() + LEAVING_S
+        while self.is_guarded and time.monotonic() < end:
+            time.sleep(0.01)
         kill_guard(self.guard)
 
     def _begin(self, now_s: float) -> None:

@@ -242,12 +242,17 @@ def test_a_relative_path_is_taken_from_where_it_is_stated(home, tmp_path, monkey
 
 
 def test_folders_and_files_that_are_not_there_are_named(home, tmp_path):
-    assignments = (f"run.images={tmp_path / 'none'}", f"run.factoids={tmp_path}")
+    assignments = (
+        f"run.images={tmp_path / 'none'}",
+        f"run.factoids={tmp_path}",
+        f"regimes.sensor_root={tmp_path / 'no-such-sys'}",
+    )
 
     problems = problems_of(Sources(home, assignments=assignments))
 
     assert "is not a folder that can be read" in problems[0]
     assert "is not a file that can be read" in problems[1]
+    assert "is not a folder that can be read; name one that is laid out as /sys" in problems[2]
 
 
 @pytest.mark.parametrize(

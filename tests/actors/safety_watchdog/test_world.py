@@ -199,7 +199,22 @@ def test_disarming_puts_the_machine_back_at_once(watched, unwatched_house, files
 
     ended = Ended.model_validate_json(watched.hear(ENDED))
 
-    assert ended.unrestored == {} and said(files) == "60\n" and is_alive(guarded.guard)
+    assert ended.unrestored == {} and said(files) == "60\n"
+
+
+def test_a_guard_that_was_stopped_and_given_up_leaves_nothing_running(watched, unwatched_house, files) -> None:
+    guarded = unwatched_house.prepare(*STUBBORN)
+    watch = watch_of(guarded, {"temp_peak_c": 90.0})
+    watched.ask(ARM, watch)
+    watched.hear(ARMED)
+    guarded.say("go")
+    met = until(running(guarded, 2), "the load")
+    os.kill(guarded.guard.pid, signal.SIGSTOP)
+
+    watched.ask(DISARM, watch)
+    ended = Ended.model_validate_json(watched.hear(ENDED))
+
+    assert [process for process in (*met, guarded.guard) if is_alive(process)] == [] and ended.killed >= 2
 
 
 def test_arming_again_reads_anew_and_changes_nothing(watched, unwatched_house, files) -> None:
