@@ -1,7 +1,7 @@
 # Each target does all of its own set-up; it needs python3 (3.11 or newer), make and a package registry.
 #
 #   make up                     start the loop on the sample set; ARGS="--images DIR" and the like are passed on
-#   make test                   style, types, import contracts, tests
+#   make test                   style, types, import contracts, tests (two at a time; ARGS="-n 0 FILE" for a look at one)
 #   make bench                  speed, each figure beside its anchor; BENCH=messaging runs one of them
 #   make clean                  remove the virtual environment and caches; homes are left alone
 
@@ -27,7 +27,7 @@ test: $(TOOLS)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 bench: $(TOOLS) $(if $(filter retrieving,$(BENCH)),$(ANCHORS))
 	@missed=0; for name in $(BENCH); do \
