@@ -145,7 +145,7 @@ def evaluate(
     _print(found.model_dump(mode="json"), as_json, draw_evaluation(found))
     if found.is_interrupted:
         context.exit(EXIT_INTERRUPTED)
-    context.exit(0 if found.is_complete and found.candidates and not found.faults else EXIT_FINDING)
+    context.exit(0 if found.is_complete and found.has_measured and not found.faults else EXIT_FINDING)
 
 
 @command.command()

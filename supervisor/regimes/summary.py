@@ -67,6 +67,11 @@ class EvaluationSummary(Record):
     faults: tuple[str, ...]
     """Packs that cannot be read."""
 
+    @property
+    def has_measured(self) -> bool:
+        """Whether any regime of any candidate could be measured here."""
+        return any(candidate.status != "unavailable" for candidate in self.candidates)
+
 
 def summarise(pack: CandidatePack) -> CandidateSummary:
     """`pack` in one line."""

@@ -74,6 +74,19 @@ def test_ctrl_c_has_a_running_loop_cancel_the_order_and_the_loop_lives_on(house,
     assert loop.poll() is None
 
 
+def test_where_nothing_is_installed_every_regime_says_so_and_no_number_is_told(house, tmp_path: Path) -> None:
+    house.with_environment(PATH=str(tmp_path / "empty"))
+
+    told = house.run("regimes evaluate", "cpu", "--quick", "--trials=2", "--genome=threads=2", "--json")
+
+    found = json.loads(told.stdout)
+    (candidate,) = found["candidates"]
+    assert told.returncode == 1 and candidate["status"] == "unavailable" and candidate["score_v2"] is None
+    assert [row["status"] for row in candidate["regimes"]] == ["unavailable"] * 4
+    assert all("python3 is not on PATH" in line for line in found["refusals"])
+    assert not (house.home / "artifacts" / "baselines.json").exists()
+
+
 def standing_of(house) -> str:
     """How the last order ended, by its report."""
     (report,) = (house.home / "artifacts" / "evaluations").glob("*.json")
