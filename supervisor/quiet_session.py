@@ -15,7 +15,7 @@ class QuietSession:
 
     def __init__(self, home: Home, runtime: Path) -> None:
         self._nursery = Nursery()
-        self._session = Session(home, runtime, self._nursery, is_detached=True)
+        self._session = Session(home, runtime, self._nursery, is_detached=False, is_quiet=True)
 
     def __enter__(self) -> Session:
         return self._session

@@ -71,7 +71,14 @@ class Session:
     """What the supervisor process owns from the lock of its home to the end."""
 
     def __init__(
-        self, home: Home, runtime: Path, nursery: Nursery, *, is_detached: bool, has_keys: bool = True
+        self,
+        home: Home,
+        runtime: Path,
+        nursery: Nursery,
+        *,
+        is_detached: bool,
+        is_quiet: bool = False,
+        has_keys: bool = True,
     ) -> None:
         self.home = home
         self.runtime = runtime
@@ -85,7 +92,7 @@ class Session:
         kernel.become_subreaper()
         kernel.raise_open_files_limit()
         self.events = EventLog(log_file(home, "supervisor"))
-        self._console = None if is_detached else Console(sys.stdout, self._logs(), os.environ)
+        self._console = None if is_detached or is_quiet else Console(sys.stdout, self._logs(), os.environ)
         self.inbox: ControlInbox | None = None
         self.signals = StopSignals(is_detached)
         self._selector = selectors.DefaultSelector()

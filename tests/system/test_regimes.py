@@ -54,6 +54,17 @@ def test_a_runner_that_is_killed_goes_on_and_the_stopped_run_is_replayed_the_sam
     assert not (house.home / "pool" / "dream_pool.sqlite").exists()
 
 
+def test_a_terminal_that_closes_ends_an_evaluation_in_order(house, short: Path) -> None:
+    evaluation = begin(house, *EVALUATE, f"--config={short}")
+    until(lambda: trials_of(house) >= 1, "a trial", 60.0)
+
+    evaluation.send_signal(signal.SIGHUP)
+    evaluation.communicate(timeout=60)
+
+    assert evaluation.returncode == 130 and standing_of(house) == "interrupted"
+    assert list((house.home / "regimes" / "scratch").iterdir()) == []
+
+
 def test_ctrl_c_has_a_running_loop_cancel_the_order_and_the_loop_lives_on(house, short: Path) -> None:
     loop = house.up(f"--config={short}", ready=False)
     until(
