@@ -14,6 +14,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.installed
 TOOLS := $(VENV)/.installed-test
 ANCHORS := $(VENV)/.installed-bench
+TORCH := $(VENV)/.installed-torch
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .PHONY: up test bench clean
@@ -29,7 +30,7 @@ test: $(TOOLS)
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
-bench: $(TOOLS) $(if $(filter retrieving,$(BENCH)),$(ANCHORS))
+bench: $(TOOLS) $(if $(filter retrieving,$(BENCH)),$(ANCHORS)) $(if $(filter training,$(BENCH)),$(TORCH))
 	@missed=0; for name in $(BENCH); do \
 	  echo "== $$name"; OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.$$name $(ARGS) || missed=1; \
 	done; exit $$missed
@@ -54,6 +55,11 @@ $(ANCHORS): pyproject.toml | $(TOOLS)
 	@$(PIP) install --editable '.[bench]' || for package in numba duckdb faiss-cpu hnswlib; do \
 	  $(PIP) install $$package || echo "$$package cannot be installed here"; \
 	done
+	@touch $@
+
+$(TORCH): pyproject.toml | $(TOOLS)
+	@echo "installing torch, which training is compared with, into $(VENV)"
+	@$(PIP) install --editable '.[torch]' || echo "torch cannot be installed here"
 	@touch $@
 
 $(BIN)/python:

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from bus.core import Received
 from bus.epoch_figures import ClientSettings, EpochFigures
-from bus.errors import BusError
+from bus.errors import BusError, SeatError
 from bus.guest_link import GuestLink
-from bus.seat_offer import SeatError, TakenSeat
+from bus.seat_offer import TakenSeat
 from bus.step import Outgoing
 from schemas.base import Colour, Message
 from schemas.dreams import DreamFacts

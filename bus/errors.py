@@ -24,6 +24,12 @@ class EndpointError(BusError):
     is_permanent = True
 
 
+class SeatError(BusError):
+    """A seat cannot be taken, or is no longer ours."""
+
+    is_permanent = True
+
+
 class StartError(BusError):
     """What an actor is told at its start is not there, or not what it says."""
 

@@ -8,31 +8,38 @@ default the one that ONEIROS_SEAT names. Out: a `Shim`; its `lead` holds a dialo
 
 It waits for no run: a seat that is not there is looked for again at the next moment, so that host and supervisor may
 start in either order, end, and start again. Without a seat every moment passes as if there were no friend. Nothing is
-printed or drawn, and what the host gave runs in its own thread alone; the threads of the link (keys, syncing of its
-journal) begin with a seat, touch nothing of the host's, and keep no process from ending.
+printed or drawn, and no thread begins: a process of its own sits in the seat (`bus.friend_bridge`), is spoken to
+through a pipe without waiting, and ends with the host. `attach_field` waits for it a moment, so that the first reply
+need not.
 """
 
+import os
+import socket
+import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from math import exp, log2
 from pathlib import Path
 from re import compile as pattern_of
+from subprocess import DEVNULL, Popen
 from typing import Final
 
-from bus.core import Received
+from bus.errors import SeatError
 from bus.friend_shim import Measure, Shim, unicode_of
-from bus.guest_link import GuestLink
-from bus.seat_offer import TakenSeat
+from bus.friend_wire import Frame, Wire
 from schemas.base import Message
 from schemas.friend import MAX_ORIGIN_CHARS, MAX_TEXT_CHARS, LineMeasures, OriginTold, Pulse
+from schemas.guests import SEAT_VARIABLE
 
 WORD: Final = pattern_of(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 REMEMBERED: Final = 4096
 """Words by which the novelty of a line is told."""
 CONTENT: Final = 4
 """Letters of a word that counts as one of the origin's."""
+SETTLE_S: Final = 3.0
+"""How long the seat may take to be taken before the host goes on."""
 
 
 def attach_field(
@@ -52,65 +59,98 @@ def attach_field(
         bootstrap=unicode_of(origin)[:MAX_ORIGIN_CHARS],
         readme=tuple(unicode_of(text)[:MAX_TEXT_CHARS] for text in readme)[:16],
     )
-    shim = Shim(told, SeatLine(seat), measure or Ear(told.bootstrap), time.monotonic)
+    line = SeatLine(seat)
+    shim = Shim(told, line, measure or Ear(told.bootstrap), time.monotonic)
     shim.greet()
+    with suppress(OSError, SeatError):  # what is wrong shows again at the first moment
+        line.settle(SETTLE_S)
     return shim
 
 
 class SeatLine:
-    """The way to the friend, through a seat that is taken when something is to be said."""
+    """The way to the friend, through a process that takes a seat when something is to be said."""
 
     def __init__(self, seat: str | Path | None = None) -> None:
         self._seat = seat
-        self._link: GuestLink | None = None
+        self._wire: Wire | None = None
+        self._sitter: Popen[bytes] | None = None
         self._heard: deque[Message] = deque()
         self._is_answered = True
 
+    def settle(self, timeout_s: float) -> None:
+        """Wait until the seat is taken or cannot be; raises SeatError, or ConnectionError."""
+        ends_at = time.monotonic() + timeout_s
+        while self._wire is not None and time.monotonic() < ends_at:
+            if self._take(self._wire, ends_at - time.monotonic()):
+                return
+
     def say(self, message: Message) -> None:
-        """Journal `message` and send it. Raises SeatError where there is no seat; the next call looks again."""
-        if self._link is None:
-            self._link = self._sit()
-        elif not self._is_answered:
-            self._link.call_again()
+        """Send `message`, without waiting. Raises SeatError where there is no seat; the next call looks again."""
+        wire = self._wire or self._start()
+        if not self._is_answered:
+            wire.put(Frame("call again"))
         self._is_answered = True
-        self._guarded(lambda link: link.say(message, message.kind))
+        try:
+            wire.put(Frame("say", message))
+        except OSError:
+            self.close()
+            raise
 
     def hear(self, timeout_s: float) -> Message | None:
-        """The next message of the friend; None when none came in time."""
+        """The next message of the friend; None when none came in time. Raises what the seat has met."""
+        if self._wire is None:
+            raise ConnectionError("there is no seat")
         ends_at = time.monotonic() + timeout_s
+        self._take(self._wire, 0.0)
         while not self._heard and time.monotonic() < ends_at:
-            self._guarded(lambda link: self._take(link.hear(max(0.001, ends_at - time.monotonic()))))
-        self._is_answered = bool(self._heard)
+            self._take(self._wire, ends_at - time.monotonic())
+        self._is_answered = bool(self._heard) or timeout_s <= 0.0
         return self._heard.popleft() if self._heard else None
 
     def close(self) -> None:
-        """Leave the seat, without waiting."""
-        link, self._link = self._link, None
-        if link is not None:
-            link.release()
+        """Leave the seat."""
+        wire, self._wire = self._wire, None
+        sitter, self._sitter = self._sitter, None
+        self._heard.clear()
+        if wire is not None:
+            wire.close()
+        if sitter is not None:
+            sitter.kill()
+            sitter.wait()
 
-    def _sit(self) -> GuestLink:
-        taken = TakenSeat.from_environment(self._seat)
+    def _start(self) -> Wire:
+        place = self._seat or os.environ.get(SEAT_VARIABLE)
+        if not place or not Path(place).exists():
+            told = f"there is no seat at {place or SEAT_VARIABLE}"
+            raise SeatError(f"{told}; `supervisor attach NAME --role field-host` gives one")
+        ours, theirs = socket.socketpair()
+        roots = filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")))
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(roots)}
+        with theirs:
+            self._sitter = Popen(
+                [sys.executable, "-P", "-m", "bus.friend_bridge", str(place)],
+                env=environment,
+                stdin=theirs.fileno(),
+                stdout=DEVNULL,
+                stderr=DEVNULL,
+                start_new_session=True,
+            )
+        self._wire = Wire(ours)
+        return self._wire
+
+    def _take(self, wire: Wire, timeout_s: float) -> list[Frame]:
+        """What came in; a fault is raised, and a process that is gone is let go."""
         try:
-            return GuestLink(taken)
+            frames = wire.take(timeout_s)
         except Exception:
-            taken.close()
+            self.close()
             raise
-
-    def _take(self, heard: Sequence[Received]) -> None:
-        self._heard.extend(each.message for each in heard)
-
-    def _guarded(self, use: Callable[[GuestLink], object]) -> None:
-        """Use the link; one that fails is let go."""
-        if self._link is None:
-            raise ConnectionError("there is no seat")
-        try:
-            use(self._link)
-        except Exception:
-            with suppress(Exception):
-                self.close()
-            self._heard.clear()
-            raise
+        self._heard.extend(frame.message for frame in frames if frame.word == "told" and frame.message is not None)
+        for frame in frames:
+            if frame.word == "fault":
+                self._heard.clear()
+                raise SeatError(frame.text.removeprefix("SeatError: "))
+        return frames
 
 
 class Ear:

@@ -5,17 +5,18 @@ thread with the host's own hooks. The host waits 150 ms for the first answer, 1 
 its own work not counted; after three moments without an answer in time the line is left alone for 60 s. A line that
 fails counts as one that does not answer. No thread, no print, no draw. Refused, by not serving it: a request of another
 dialogue, an unexpected step, a line heard already; they are counted. A hook that fails is an answer with an error, and
-the friend then closes.
+the friend then closes. So is what the friend asked too late: it does not wait for what is lost.
 """
 
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pydantic import ValidationError
 
+from bus.friend_turns import Turns
 from schemas.base import Message
 from schemas.friend import (
     MAX_ORIGIN_CHARS,
@@ -40,6 +41,9 @@ NEXT_ANSWER_S: Final = 1.0
 BUDGET_S: Final = 3.0
 ABSENT_S: Final = 60.0
 MOST_MISSES: Final = 3
+MOST_LATE: Final = 64
+"""Late messages that are looked at before a moment."""
+TOO_LATE: Final = "the host has gone on"
 
 Generate = Callable[[str, float, float], object]
 Observe = Callable[[str], object]
@@ -90,9 +94,7 @@ class _Talk:
     now_s: float
     ctx_id: str
     deadline_s: float
-    dialog_id: str | None = None
-    step: int = 0
-    is_observing: bool = False
+    turns: Turns = field(default_factory=Turns)
 
 
 class Shim:
@@ -102,6 +104,8 @@ class Shim:
         """`origin`: who the host is and what it calls its origin; told again whenever the friend does not know it."""
         self._origin = origin
         self._is_told = False
+        self._is_behind = False
+        """Whether the friend may still be at a moment that was left."""
         self._host_id = origin.host_id
         self._line = line
         self._measure = measure
@@ -125,9 +129,11 @@ class Shim:
         if offer is None:
             return
         health.offered += 1
-        if self._is_answered(offer, _Talk(generate, observe, now_s, offer.ctx_id, self._clock() + BUDGET_S)):
+        talk = _Talk(generate, observe, now_s, offer.ctx_id, self._clock() + BUDGET_S)
+        if self._is_answered(offer, talk):
             health.misses_in_a_row = 0
             return
+        self._is_behind = True
         health.missed += 1
         health.misses_in_a_row += 1
         if health.misses_in_a_row >= MOST_MISSES:
@@ -139,12 +145,33 @@ class Shim:
             if not self._is_told:
                 self._line.say(self._origin)
                 self._is_told = True
+            if self._is_behind:
+                self._answer_late()
             self._line.say(offer)
             return self._serve(talk)
         except Exception as error:  # whatever is wrong with the way to the friend, the host goes on as without one
             self._is_told = False
             self.health.fault = f"{type(error).__name__}: {error}"
             return False
+
+    def _answer_late(self) -> None:
+        """Look at what came after the last moment was left."""
+        for _ in range(MOST_LATE):
+            message = self._line.hear(0.0)
+            if message is None:
+                return
+            self._drop(message, None)
+
+    def _drop(self, message: Message, open_dialog: str | None) -> None:
+        """Do nothing of what `message` asks; the friend is told so when it asks in a dialogue that is not open."""
+        self.health.dropped += 1
+        if not isinstance(message, GenerateLine | ObserveLine) or message.dialog_id == open_dialog:
+            return
+        dialog_id, step = message.dialog_id, message.step
+        if isinstance(message, GenerateLine):
+            self._line.say(LineGenerated(dialog_id=dialog_id, step=step, text=None, error=TOO_LATE))
+        else:
+            self._line.say(LineObserved(dialog_id=dialog_id, step=step, now_s=0.0, measures=None))
 
     def _serve(self, talk: _Talk) -> bool:
         """Whether the friend came to an end of it in time."""
@@ -155,12 +182,14 @@ class Shim:
             message = self._line.hear(left_s) if left_s > 0.0 else None
             if message is None:
                 return False
-            if isinstance(message, FriendDecline) and message.ctx_id == talk.ctx_id and talk.dialog_id is None:
+            if isinstance(message, FriendDecline) and message.ctx_id == talk.ctx_id and talk.turns.dialog_id is None:
                 self.health.declined += 1
                 self._is_told = message.reason != "no_origin"
+                self._is_behind = message.reason == "busy"
                 return True
-            if isinstance(message, DialogClose) and message.dialog_id == talk.dialog_id:
+            if isinstance(message, DialogClose) and message.dialog_id == talk.turns.dialog_id:
                 self.health.held += 1
+                self._is_behind = False
                 return True
             if self._answer(talk, message):
                 patience_s, asked_s = NEXT_ANSWER_S, self._clock()
@@ -168,23 +197,16 @@ class Shim:
     def _answer(self, talk: _Talk, message: Message) -> bool:
         """Serve one request; whether it was one that is due."""
         match message:
-            case FriendOpen(ctx_id=ctx_id, dialog_id=dialog_id) if ctx_id == talk.ctx_id and talk.dialog_id is None:
-                talk.dialog_id = dialog_id
-            case GenerateLine() if self._is_due(talk, message, is_observing=False):
-                talk.is_observing = True
+            case FriendOpen(dialog_id=dialog_id) if message.ctx_id == talk.ctx_id and talk.turns.dialog_id is None:
+                talk.turns.begin(dialog_id)
+            case GenerateLine() if talk.turns.take(message):
                 self._timed(talk, lambda: self._generated(talk, message))
-            case ObserveLine() if self._is_due(talk, message, is_observing=True):
-                talk.step, talk.is_observing = talk.step + 1, False
+            case ObserveLine() if talk.turns.take(message):
                 self._timed(talk, lambda: self._observed(talk, message))
             case _:
-                self.health.dropped += 1
+                self._drop(message, talk.turns.dialog_id)
                 return False
         return True
-
-    @staticmethod
-    def _is_due(talk: _Talk, request: GenerateLine | ObserveLine, *, is_observing: bool) -> bool:
-        is_open = talk.dialog_id is not None and request.dialog_id == talk.dialog_id
-        return is_open and request.step == talk.step and is_observing is talk.is_observing
 
     def _timed(self, talk: _Talk, serve: Callable[[], Message]) -> None:
         """Answer; the host's own time does not count."""

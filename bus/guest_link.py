@@ -16,6 +16,7 @@ from bus.actor_log import ActorLog
 from bus.core import Cursor, Fired, MessageRef, Received, Started
 from bus.endpoints import inbox_path
 from bus.envelope import Place, encode_envelope, envelope_of
+from bus.errors import SeatError
 from bus.frame import FrameKind
 from bus.intake import Intake
 from bus.journal import Journal, SegmentLimits
@@ -26,7 +27,7 @@ from bus.readback import Accepted, RefusedBody
 from bus.recovery import History, read_history
 from bus.refusals import Refusals
 from bus.reporting import Reporter
-from bus.seat_offer import SeatError, TakenSeat
+from bus.seat_offer import TakenSeat
 from bus.segment import list_segments
 from bus.step import Numbering, Outgoing, SnapshotRecord, StepRecord, decode_step, encode_snapshot, encode_step
 from bus.topology import receivers_of
@@ -99,6 +100,10 @@ class GuestLink:
         """What has been said to us, waiting at most `timeout_s` for the first; journalled as taken."""
         self._inbox.wait(max(0, int(timeout_s * 1000)))
         return self._take(self._arrivals())
+
+    def wake_on(self, descriptor: int) -> None:
+        """Let `descriptor` end the waiting of `hear` while it is readable; whoever owns it reads it."""
+        self._inbox.wake_on_world(descriptor)
 
     def look_back(self) -> list[Received]:
         """What the keeper's journal holds that the socket did not bring. Raises SeatError."""

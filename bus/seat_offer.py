@@ -12,18 +12,12 @@ from typing import Final, Self
 
 from pydantic import ValidationError
 
-from bus.errors import BusError
+from bus.errors import SeatError
 from bus.keys import KeyRing
 from schemas.catalogue import schema_digest
-from schemas.guests import SeatOffer
+from schemas.guests import SEAT_VARIABLE, SeatOffer
 
-VARIABLE: Final = "ONEIROS_SEAT"
-
-
-class SeatError(BusError):
-    """A seat cannot be taken, or is no longer ours."""
-
-    is_permanent = True
+VARIABLE: Final = SEAT_VARIABLE
 
 
 class TakenSeat:
@@ -46,9 +40,9 @@ class TakenSeat:
     @classmethod
     def from_environment(cls, path: str | Path | None = None) -> Self:
         """The seat at `path`, or the one that ONEIROS_SEAT names; raises SeatError."""
-        told = path or os.environ.get(VARIABLE)
+        told = path or os.environ.get(SEAT_VARIABLE)
         if not told:
-            raise SeatError(f"{VARIABLE} is not set: `supervisor attach NAME` prints what to export")
+            raise SeatError(f"{SEAT_VARIABLE} is not set: `supervisor attach NAME` prints what to export")
         return cls(Path(told))
 
     @property

@@ -27,6 +27,7 @@ from schemas.friend import (
     SayLine,
     TryDialog,
 )
+from schemas.night import NightRequest, SnapshotReady, SnapshotRequest
 from schemas.persona import (
     CommitReceipt,
     CooldownClaim,
@@ -118,6 +119,9 @@ TOPOLOGY: Final[tuple[Row, ...]] = (
     Row("friend", GenerateLine, "field-host"),
     Row("friend", ObserveLine, "field-host"),
     Row("friend", DialogClose, "field-host"),
+    Row("supervisor", NightRequest, "nightly-observer"),
+    Row("nightly-observer", SnapshotRequest, "pool-keeper"),
+    Row("pool-keeper", SnapshotReady, "nightly-observer"),
     *(Row(role, message, "supervisor") for role in ACTOR_ROLES for message in CONTROL),
 )
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
     from schemas.inputs import Factoid, InputSet, Picture
     from schemas.manifest import Fingerprint, RunManifest, Seat
+    from schemas.night import NightRequest, SnapshotReady, SnapshotRequest
     from schemas.persona import (
         CommitReceipt,
         CooldownClaim,
@@ -154,6 +155,7 @@ __all__ = [
     "Measured",
     "Message",
     "NewFragment",
+    "NightRequest",
     "Noise",
     "ObserveLine",
     "OneirosError",
@@ -187,6 +189,8 @@ __all__ = [
     "SeedWeights",
     "SettingsError",
     "SkippedEntry",
+    "SnapshotReady",
+    "SnapshotRequest",
     "Stopped",
     "StoredFeedback",
     "TensorRefusedError",
@@ -240,6 +244,7 @@ _NAMES_OF: Final = {
     ),
     "inputs": ("Factoid", "InputSet", "Picture"),
     "manifest": ("Fingerprint", "RunManifest", "Seat"),
+    "night": ("NightRequest", "SnapshotReady", "SnapshotRequest"),
     "persona": (
         "CommitReceipt",
         "CooldownClaim",

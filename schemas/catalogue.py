@@ -24,6 +24,7 @@ from schemas.friend import (
     SayLine,
     TryDialog,
 )
+from schemas.night import NightRequest, SnapshotReady, SnapshotRequest
 from schemas.persona import (
     CommitReceipt,
     CooldownClaim,
@@ -84,6 +85,7 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     LearningBatch,
     LineGenerated,
     LineObserved,
+    NightRequest,
     ObserveLine,
     OriginTold,
     PackWritten,
@@ -98,6 +100,8 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     RetrievedSet,
     SafetyVerdict,
     SayLine,
+    SnapshotReady,
+    SnapshotRequest,
     Stopped,
     TrialFinished,
     TrialStarted,

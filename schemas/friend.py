@@ -43,7 +43,7 @@ ANSWERS_PATH = "data/friend_answers.json"
 
 Speaker = Literal["leo", "friend"]
 Gate = Literal["trauma", "novelty", "quality"]
-DeclineReason = Literal["cooldown", "gate", "dice", "busy", "disabled", "no_state", "no_origin"]
+DeclineReason = Literal["cooldown", "gate", "dice", "busy", "disabled", "no_state", "no_origin", "quiet_hours"]
 CloseReason = Literal["done", "generate_failed", "observe_failed", "late", "restarted", "no_state"]
 
 HostId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]

@@ -1,6 +1,6 @@
 """The typed form of `[friend]` in `config/engine.toml` (seed 001). Defaults live in that file alone."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -8,12 +8,16 @@ from schemas.base import Record, Unit
 from schemas.friend import MAX_LINE_CHARS
 from schemas.persona import MAX_FRAGMENTS, Weight
 
+DAY_S: Final = 86_400.0
+
 
 class FriendSettings(Record):
     """[friend]"""
 
     min_interval_s: Annotated[float, Field(ge=0.0, le=86_400.0)]
     """Cool-down between two dialogues of one host."""
+    quiet_hours: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")]
+    """`22:00-07:00`, UTC, of the host's clock: no dialogue begins from the first to the last minute; empty: none are."""
     probability: Unit
     """Of a dialogue when a gate is open."""
     trauma_above: Unit
@@ -60,3 +64,17 @@ class FriendSettings(Record):
     """or fewer of the trigrams of recent lines than this are distinct,"""
     max_bits_excess: Annotated[float, Field(ge=0.0, le=1.0)]
     """or the user's lines cost the field more bits with the dreams than without, by this share."""
+
+    def quiet_left_s(self, now_s: float) -> float:
+        """Seconds until the quiet hours are over; 0 when it is not quiet."""
+        if not self.quiet_hours:
+            return 0.0
+        begins_s, ends_s = (_second_of_day(text) for text in self.quiet_hours.split("-"))
+        at_s = now_s % DAY_S
+        is_quiet = (at_s - begins_s) % DAY_S < (ends_s - begins_s) % DAY_S
+        return (ends_s - at_s) % DAY_S if is_quiet else 0.0
+
+
+def _second_of_day(text: str) -> float:
+    hours, minutes = text.split(":")
+    return 3600.0 * int(hours) + 60.0 * int(minutes)

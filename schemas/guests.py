@@ -14,6 +14,8 @@ from schemas.ids import InstanceText
 GuestRole = Literal["learner", "field-host"]
 """The roles that a guest may take."""
 MAX_GUESTS: Final = 64
+SEAT_VARIABLE: Final = "ONEIROS_SEAT"
+"""The environment variable that names the offer of a seat."""
 
 KeyText = Annotated[str, Field(min_length=40, max_length=40)]
 """A CURVE key in Z85 (ZeroMQ RFC 32)."""

@@ -1,4 +1,4 @@
-"""Reads `regimes.yaml` and `caps.yaml`: text in, typed settings out, or every problem at once with its line.
+"""Reads `regimes.yaml`, `caps.yaml` and `runtime.yaml`: text in, typed settings or every problem with its line out.
 
 In: the bytes of a file. Out: `RegimeConfig` and `CapsConfig`. Refused, each with the line and what to write instead:
 text that is not YAML, a key twice, anchors, unknown keys, wrong values, arguments that no program takes, placeholders
@@ -26,7 +26,7 @@ MAX_BYTES: Final = 1024 * 1024
 Place = tuple[str | int, ...]
 Settings = TypeVar("Settings", bound=BaseModel)
 
-_WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
+_WHOLE = re.compile(r"[-+]?[0-9]{1,19}")
 _REAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
 _TAGS: Final = tuple(f"tag:yaml.org,2002:{name}" for name in ("map", "seq", "str", "int", "float", "bool", "null"))
 _WORDS: Final = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -46,6 +46,25 @@ def load_caps(text: bytes) -> CapsConfig:
     config = _validated(CapsConfig, CAPS_FILE, tree, lines)
     _raise_if_any(CAPS_FILE, _unknown_metrics(config), lines)
     return config
+
+
+def load_layers(settings: type[Settings], file: str, layers: Sequence[bytes]) -> Settings:
+    """The settings in the last of `layers`, where it is silent those before; raises SettingsError with every problem.
+
+    Lines are those of the last one.
+    """
+    merged, lines = _tree(file, layers[0])
+    for layer in layers[1:]:
+        tree, lines = _tree(file, layer)
+        merged = _merged(merged, tree) if tree is not None else merged
+    return _validated(settings, file, merged, lines)
+
+
+def _merged(below: object, above: object) -> object:
+    """`above` over `below`, key by key where both have keys."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
 
 
 def _unknown_metrics(config: CapsConfig) -> Iterable[Problem]:

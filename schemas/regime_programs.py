@@ -30,7 +30,9 @@ _BELOW = re.compile(re.escape(SCRATCH) + r"(/[a-z0-9][a-z0-9_-]{0,31})?")
 class Option(NamedTuple):
     """One option of a program: what its value may be."""
 
-    kind: Literal["flag", "whole", "positive", "count", "signed", "number", "size", "duration", "split", "word", "scratch"]
+    kind: Literal[
+        "flag", "whole", "positive", "count", "signed", "number", "size", "duration", "split", "word", "scratch"
+    ]
     words: tuple[str, ...] = ()
     default: str | None = None
     """Of our own kernels: what is meant where the option is absent; None where it must be given."""

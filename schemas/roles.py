@@ -11,6 +11,7 @@ Role = Literal[
     "field-host",
     "regime-runner",
     "safety-watchdog",
+    "nightly-observer",
     "supervisor",
 ]
 

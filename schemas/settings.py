@@ -193,6 +193,19 @@ class RegimesSettings(Record):
     """Noisy trials that are repeated, in each regime of a candidate; the others are flagged."""
 
 
+class NightlySettings(Record):
+    """[nightly] (seed 004)"""
+
+    at: Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")]
+    """Time, UTC, at which a running loop looks back on the last day; empty for never."""
+    window: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    """When it is night, UTC: only then is there one without a date being named."""
+    snapshot_tensor_mib: Annotated[int, Field(ge=0, le=1_000_000)]
+    """Most that the tensors in a night's copy of the pool take; the newest first."""
+    limit_s: Annotated[float, Field(gt=0.0, le=86_400.0)]
+    """Longest that a night may take."""
+
+
 class EngineSettings(Record):
     """The whole of `engine.toml`."""
 
@@ -206,4 +219,5 @@ class EngineSettings(Record):
     journal: JournalSettings
     regimes: RegimesSettings
     friend: FriendSettings
+    nightly: NightlySettings
     supervisor: SupervisorSettings

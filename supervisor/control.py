@@ -16,7 +16,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from schemas.base import Record
-from supervisor.errors import ControlError, SilentError
+from supervisor.errors import ControlError, RefusedError, SilentError
 from supervisor.reports import StatusReport
 from supervisor.seats import SeatGiven, SeatRequest
 from supervisor.stats import StatsReport
@@ -49,6 +49,8 @@ class Answer(Record):
     """What the supervisor says; `error` says why it does not do what was asked."""
 
     error: str | None = None
+    is_refused: bool = False
+    """Whether the fault is with what was asked."""
     status: StatusReport | None = None
     stats: StatsReport | None = None
     seat: SeatGiven | None = None
@@ -163,5 +165,5 @@ def ask(runtime: Path, request: Request, patience_s: float = ANSWER_PATIENCE_S) 
     except ValidationError as error:
         raise ControlError(f"the supervisor's answer is not understood; is it of another version? ({error})") from error
     if answer.error is not None:
-        raise ControlError(answer.error)
+        raise RefusedError(answer.error) if answer.is_refused else ControlError(answer.error)
     return answer

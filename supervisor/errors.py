@@ -89,6 +89,12 @@ class ControlError(SupervisorError):
     """The running supervisor did not answer, or refused the request."""
 
 
+class RefusedError(ControlError):
+    """The running supervisor does not do what was asked: it cannot be done as asked."""
+
+    exit_code: ClassVar[int] = 2
+
+
 class SilentError(ControlError):
     """The running supervisor did not answer in time."""
 

@@ -34,6 +34,8 @@ PHRASES: Final[Mapping[str, str]] = {
     "disk ok": "the disk has room again: {free_mib} MiB free",
     "disk low": "the disk is nearly full: {free_mib} MiB free",
     "disk full": "the disk is full: {free_mib} MiB free; the dreamer is held",
+    "night asked for": "the night of {date} is asked for",
+    "night not asked for": "the night of {date} could not be asked for: {why}",
     "figures not saved": "the figures could not be saved: {why}",
     "log not rotated": "a log could not be rotated: {why}",
     "crash report not written": "the crash report could not be written: {why}",

@@ -120,6 +120,12 @@ class Home:
         if is_hidden:
             raise HomeHiddenError(str(self.root), os.strerror(errno.EACCES), owner_of(self.root))
 
+    def check_is_there(self) -> None:
+        """Raise FolderRefusedError when no run was ever in this home."""
+        self.check_length()
+        if not self.runs.is_dir():
+            raise FolderRefusedError(str(self.root), "nothing ever ran there", "give --home DIR the folder of a run")
+
     def create(self) -> None:
         """Make the folders that do not exist yet; raises FolderRefusedError naming the one that cannot be made."""
         self.check_length()

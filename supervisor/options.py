@@ -5,6 +5,7 @@ A command decorated so receives one argument `sources: Sources` for all of them.
 command that needs no configuration its `home: Home` and `as_json: bool`.
 """
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -35,6 +36,17 @@ class Folder(click.Path):
         if str(value) == "":
             self.fail("'' names no folder; is an unset variable meant?", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number within a range; what is not finite is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number", param, ctx)
+        return number
 
 
 def _home(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Home:

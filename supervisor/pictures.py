@@ -1,8 +1,9 @@
-"""Decoding one picture file into the RGB pixels that a run works with; the only file that uses Pillow.
+"""Decoding one picture file into the RGB pixels that a run works with; the only file that decodes with Pillow.
 
 In: a path and the shorter side wanted. Out: u8 [height, width, 3] with `min(height, width) == side` and the longer side
-at most twice that, the middle being kept. Refused, with a reason in words: what is no picture, is cut short or damaged,
-is smaller than 16 pixels a side, or so large that it may be a decompression bomb.
+at most twice that, the middle being kept. For a dataset of pictures: a path and the size and channels; out: that.
+Refused, with a reason in words: what is no picture, is cut short or damaged, is smaller than 16 pixels a side (for a
+run), or so large that it may be a decompression bomb.
 
 The orientation that a camera recorded is applied; colour profiles are not. Transparency is laid over black, sixteen-bit
 samples keep their upper eight bits, and an animation gives its first frame.
@@ -11,6 +12,7 @@ samples keep their upper eight bits, and an animation gives its first frame.
 import re
 import stat
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -48,12 +50,26 @@ def decode_picture(path: Path, side: int) -> Pixels:
 
     Raises PictureRefusedError.
     """
+    return _decoded(lambda: _scaled(path, side))
+
+
+def decode_sized(path: Path, size: tuple[int, int], channels: int) -> Pixels:
+    """The whole picture at `path`, u8 [rows, cols, channels], of `size` (rows, cols) or, where that is (0, 0), its own.
+
+    One channel is its luminance, three are RGB. Raises PictureRefusedError.
+    """
+    pixels = _decoded(lambda: _sized(path, size, channels))
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def _decoded(read: Callable[[], "Frame"]) -> Pixels:
+    """The pixels of what `read` decodes, whose errors become reasons."""
     from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is of no concern here
         try:
-            return np.asarray(_scaled(path, side))
+            return np.asarray(read())
         except PictureRefusedError:
             raise
         except OSError as error:
@@ -67,14 +83,10 @@ def decode_picture(path: Path, side: int) -> Pixels:
 def _scaled(path: Path, side: int) -> "Frame":
     from PIL import Image, ImageOps
 
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise PictureRefusedError("not a plain file")
-    if status.st_size == 0:
-        raise PictureRefusedError("the file is empty")
+    _check_file(path)
     with Image.open(path, formats=FORMATS) as opened:
         width, height = opened.size
-        _check_size(width, height)
+        _check_size(width, height, MIN_SIDE)
         reach = 2 * side / min(width, height)
         opened.draft(None, (round(width * reach), round(height * reach)))  # a JPEG decodes no more than is needed
         picture = _to_rgb(ImageOps.exif_transpose(opened))
@@ -84,9 +96,30 @@ def _scaled(path: Path, side: int) -> "Frame":
     return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def _check_size(width: int, height: int) -> None:
-    if min(width, height) < MIN_SIDE:
-        raise PictureRefusedError(f"{width} x {height} pixels, at least {MIN_SIDE} x {MIN_SIDE} are needed")
+def _sized(path: Path, size: tuple[int, int], channels: int) -> "Frame":
+    from PIL import Image, ImageOps
+
+    _check_file(path)
+    with Image.open(path, formats=FORMATS) as opened:
+        _check_size(*opened.size, 1)
+        picture = _to_rgb(ImageOps.exif_transpose(opened)).convert("L" if channels == 1 else "RGB")
+    rows, cols = size
+    if size == (0, 0) or picture.size == (cols, rows):
+        return picture
+    return picture.resize((cols, rows), Image.Resampling.LANCZOS)
+
+
+def _check_file(path: Path) -> None:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise PictureRefusedError("not a plain file")
+    if status.st_size == 0:
+        raise PictureRefusedError("the file is empty")
+
+
+def _check_size(width: int, height: int, least: int) -> None:
+    if min(width, height) < least:
+        raise PictureRefusedError(f"{width} x {height} pixels, at least {least} x {least} are needed")
     if width * height > MAX_PIXELS:
         raise PictureRefusedError(_too_large(width * height))
 

@@ -17,7 +17,7 @@ PAIR: Final[tuple[Role, ...]] = ("safety-watchdog", "regime-runner")
 """Those who measure the machine; they need nobody else."""
 RENEWED: Final[tuple[Role, ...]] = ("regime-runner",)
 """Those who may ask for a fresh process to go on in: winners are measured again in one."""
-START_ORDER: Final[tuple[Role, ...]] = (*LOOP, *PAIR, "friend")
+START_ORDER: Final[tuple[Role, ...]] = (*LOOP, *PAIR, "friend", "nightly-observer")
 """Each role needs only what stands before it; stopping goes the other way."""
 
 

@@ -11,7 +11,7 @@ from bus.files import write_atomically
 from supervisor.configuration import Sources, default_file
 from supervisor.runs import RunFolder
 
-FROZEN: Final = ("regimes.yaml", "caps.yaml")
+FROZEN: Final = ("regimes.yaml", "caps.yaml", "runtime.yaml")
 
 
 def settings_file(sources: Sources, name: str) -> Path:

@@ -26,6 +26,7 @@ from supervisor.guests import Guests, Place, SeatRefusedError
 from supervisor.left_out import LeftOut
 from supervisor.log_lines import utc_text
 from supervisor.log_tail import log_file
+from supervisor.nightly.scheduling import NightSchedule
 from supervisor.pool.orders import publish
 from supervisor.processes import ForkLauncher, Launcher, RunSeats
 from supervisor.reports import StatusReport
@@ -40,6 +41,7 @@ from supervisor.supervision import EXIT_CANNOT_START, Duty, Supervision
 FIGURES_PERIOD_S: Final = 5.0
 DISK_PERIOD_S: Final = 2.0
 ROTATION_PERIOD_S: Final = 5.0
+NIGHT_PERIOD_S: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class RunLife:
             Periodic(FIGURES_PERIOD_S, self._save_figures, due_s=self._began_s + FIGURES_PERIOD_S),
             Periodic(DISK_PERIOD_S, self._guard_disk),
             Periodic(ROTATION_PERIOD_S, self._rotate_logs),
+            Periodic(NIGHT_PERIOD_S, NightSchedule(run, manifest, session.events.say).turn),
         )
 
     def _receive_guests(self) -> Guests:
@@ -146,7 +149,7 @@ class RunLife:
         try:
             return Answer(seat=self.guests.give(request))
         except SeatRefusedError as error:
-            return Answer(error=str(error))
+            return Answer(error=str(error), is_refused=True)
         except OSError as error:
             return Answer(error=f"the seat cannot be written down: {error}")
 

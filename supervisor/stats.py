@@ -1,5 +1,5 @@
 """What the actors say of themselves, put in sections for people: pool, learner, bias, dreamer, the pair that
-measures the machine, and the friend.
+measures the machine, the friend, and the nights.
 
 In: the figures of the last heartbeat of each role. Out: flat sections, and the nested document that `stats --json`
 prints. A figure that nobody has reported yet is 0 for a count and null for a mean.
@@ -25,6 +25,7 @@ SECTION_OF: Final[Mapping[Role, str]] = {
     "safety-watchdog": "watchdog",
     "regime-runner": "regimes",
     "friend": "friend",
+    "nightly-observer": "nights",
 }
 ALWAYS: Final[Mapping[str, Mapping[str, Scalar]]] = {
     "pool": {"dreams_total": 0, "coherence_mean": None},
@@ -34,6 +35,7 @@ ALWAYS: Final[Mapping[str, Mapping[str, Scalar]]] = {
     "watchdog": {"trials_watched": 0},
     "regimes": {"trials": 0},
     "friend": {"dialogs_kept": 0},
+    "nights": {"nights": 0},
 }
 """What every report holds, before anybody has said anything."""
 

@@ -46,6 +46,7 @@ from schemas.retrieval import (
     SkippedEntry,
 )
 from tests.friend_examples import friend_messages
+from tests.night_examples import night_messages
 
 BLOB = bytes(range(32))
 DIGEST = hashlib.sha256(BLOB).digest()
@@ -88,7 +89,7 @@ def examples() -> dict[str, Message]:
     found = {
         message.kind: message for message in (*_loop_messages(), *_answers(), *_control_messages(), *_trial_messages())
     }
-    found |= {message.kind: message for message in friend_messages()}
+    found |= {message.kind: message for message in (*friend_messages(), *night_messages())}
     assert set(found) == {cls.kind for cls in MESSAGES}, "a message has no example"
     return found
 

@@ -5,22 +5,27 @@ go, with blobs of a hundred bytes that are no tensors; or one JSON object with t
 the memory that this took at most. Run by `starting` and `evicting`, in a process of its own for its memory.
 """
 
+import hashlib
 import json
 import sqlite3
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 
+from actors.pool_keeper.columns import SOURCES, Signature
 from actors.pool_keeper.connection import POOL_FILE
 from actors.pool_keeper.ranking import rank
 from actors.pool_keeper.rows import INSERT_DREAM, INSERT_SIGNATURE
 from actors.pool_keeper.store import PoolStore
 from tests.benchmarks.persisting import settings_of
-from tests.benchmarks.retrieving import asked, colours, signatures
+from tests.benchmarks.retrieving import asked
+from tests.random_pools import DAY_NS, NOW_NS
 
 CHUNK = 50_000
 BLOB = bytes(100)
@@ -30,11 +35,11 @@ def make(home: Path, dreams: int) -> None:
     """A pool of so many dreams of uniform colours."""
     PoolStore(home, settings_of("process", "segments")).close()
     generator = np.random.Generator(np.random.Philox(key=7))
-    rows = signatures(colours("uniform", dreams, generator), generator)
+    rows = _signatures(dreams, generator)
     with closing(sqlite3.connect(home / POOL_FILE)) as pool:
         pool.execute("PRAGMA synchronous = OFF")
         pool.execute("PRAGMA cache_size = -400000")
-        while chunk := [row._replace(blob_bytes=len(BLOB)) for row in islice(rows, CHUNK)]:
+        while chunk := list(islice(rows, CHUNK)):
             pool.executemany(INSERT_SIGNATURE, chunk)
             pool.executemany(
                 INSERT_DREAM,
@@ -50,10 +55,23 @@ def make(home: Path, dreams: int) -> None:
             pool.commit()
 
 
+def _signatures(count: int, generator: np.random.Generator) -> Iterator[Signature]:
+    """Dreams of thirty days; half of them descend from an earlier one."""
+    coherences = (0.5 + 0.5 * generator.random(count)).tolist()
+    ages = np.sort(generator.integers(0, 30 * DAY_NS, count))[::-1].tolist()
+    ids = [str(UUID(int=int(high) << 64 | int(low))) for high, low in generator.integers(0, 2**63, (count, 2)).tolist()]
+    roots = np.where(generator.random(count) < 0.5, np.arange(count), generator.integers(0, np.arange(count) + 1))
+    for row, (red, green, blue) in enumerate(generator.random((count, 3)).tolist()):
+        yield Signature(
+            row + 1, ids[row], NOW_NS - ages[row], red, green, blue, coherences[row], 1.0 - coherences[row],
+            SOURCES[row % len(SOURCES)], ids[roots[row]], hashlib.sha256(b"%d" % row).digest(), len(BLOB),
+        )  # fmt: skip
+
+
 def open_one(home: Path) -> dict[str, float]:
     """Seconds on the clock and on a processor until the pool answers, and the most memory on top of the imports."""
     generator = np.random.Generator(np.random.Philox(key=3))
-    query = asked(colours("uniform", 10, generator), {}, generator)
+    query = asked(generator, {})
     before = _peak_mb()
     began, began_cpu = time.perf_counter(), time.process_time()
     store = PoolStore(home, settings_of("process", "segments"))

@@ -1,13 +1,15 @@
 """How far the friend has drifted, and whether it circles in itself (dossier, sections 5 and 6).
 
 In: a persona, recent lines, what a host measured of its field. Out: gauges, each a number, or None with the reason why
-there is none; and the first limit that is crossed, in words. Nothing here looks at how good a line claims to be: a
+there is none; and the first limit that is crossed, in words. A mean of few dialogues is beyond a limit when its
+standard error is not what carries it there. Nothing here looks at how good a line claims to be: a
 field that feeds on itself finds itself better and better. It refuses nothing.
 """
 
 import math
 from collections import Counter
 from collections.abc import Sequence
+from statistics import fmean, stdev
 from typing import Final, NamedTuple
 
 from actors.friend.words import content_words, tokens_of
@@ -16,7 +18,7 @@ from schemas.persona import Drift, Fragment, Persona
 
 LEAST_LINES: Final = 24
 """Recent lines under which distinctness is not judged."""
-LEAST_DIALOGS: Final = 5
+LEAST_DIALOGS: Final = 10
 """Dialogues under which echo is not judged."""
 TURNOVER_DIALOGS: Final = 10
 
@@ -26,6 +28,8 @@ class Gauge(NamedTuple):
 
     value: float | None
     reason: str | None = None
+    error: float = 0.0
+    """Standard error of a mean."""
 
 
 class Recent(NamedTuple):
@@ -79,7 +83,7 @@ def limit_crossed(found: dict[str, Gauge], settings: FriendSettings) -> str | No
             return f"{name} {value:.3f} is below {least:g}"
     for name, most in upper:
         value = found[name].value
-        if value is not None and value > most:
+        if value is not None and value - found[name].error > most:
             return f"{name} {value:.3f} is above {most:g}"
     return None
 
@@ -129,7 +133,7 @@ def distinct_3(lines: Sequence[str]) -> Gauge:
 def bits_excess(bits: tuple[float, float] | None) -> Gauge:
     """By which share the field with its dreams is worse at foretelling the user than without them."""
     if bits is None:
-        return Gauge(None, "no field of our own, or too few user lines")
+        return Gauge(None, "no field of our own, or too few user lines that were new")
     whole, waking = bits
     return Gauge(whole / waking - 1.0)
 
@@ -137,7 +141,7 @@ def bits_excess(bits: tuple[float, float] | None) -> Gauge:
 def _mean_echo(echoes: Sequence[float]) -> Gauge:
     if len(echoes) < LEAST_DIALOGS:
         return Gauge(None, f"fewer than {LEAST_DIALOGS} dialogues")
-    return Gauge(sum(echoes) / len(echoes))
+    return Gauge(fmean(echoes), error=stdev(echoes) / math.sqrt(len(echoes)))
 
 
 def _given(value: float | None, reason: str) -> Gauge:

@@ -2,7 +2,8 @@
 
 In: offers and answers of hosts, the keeper's word on the cool-down, late answers, a new start. Out: a decline with its
 reason; or a claim, and once it is granted the dialogue. Order of the reasons: disabled, no_state, busy, no_origin,
-cooldown, gate, dice. Dropped and counted: answers of another instance, an unknown dialogue or an unexpected step.
+quiet_hours, cooldown, gate, dice. Dropped and counted: answers of another instance, an unknown dialogue or an
+unexpected step.
 """
 
 from dataclasses import replace
@@ -70,7 +71,7 @@ class Meetings:
         if friendship.trial is not None:
             self._try(friendship, offer, instance)
             return
-        reason = self._obstacle(friendship) or self._cooldown(friendship, offer)
+        reason = self._obstacle(friendship) or self._rest(friendship, offer)
         if reason is not None:
             self._decline(offer, instance, reason)
             return
@@ -175,8 +176,10 @@ class Meetings:
             return "no_origin"
         return None
 
-    def _cooldown(self, friendship: Friendship, offer: FriendOffer) -> DeclineReason | None:
+    def _rest(self, friendship: Friendship, offer: FriendOffer) -> DeclineReason | None:
         last_run_s = friendship.persona.last_run_s
+        if self._desk.settings.quiet_left_s(offer.now_s):
+            return "quiet_hours"
         if wait_s(last_run_s, offer.now_s, self._desk.settings.min_interval_s) == 0.0:
             return None
         if last_run_s is not None and offer.now_s < last_run_s:

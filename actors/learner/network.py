@@ -104,23 +104,38 @@ def accuracy(weights: Array, shape: NetworkShape, inputs: Array, labels: npt.NDA
     return float(np.count_nonzero(predicted == labels)) / len(labels)
 
 
-def example_gradients(weights: Array, shape: NetworkShape, inputs: Array, targets: Array) -> ExampleGradients:
-    """The gradient of the loss of every example alone, factored."""
-    hidden, logits = forward(weights, shape, inputs)
+def softmax_delta(logits: Array, targets: Array) -> Array:
+    """The gradient of each cross entropy by its logits, in the type of the logits; [n, classes]."""
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    wanted = targets.astype(weights.dtype)
-    delta2 = shifted / shifted.sum(axis=1, keepdims=True) * wanted.sum(axis=1, keepdims=True) - wanted
+    wanted = targets.astype(logits.dtype, copy=False)
+    delta: Array = shifted / shifted.sum(axis=1, keepdims=True) * wanted.sum(axis=1, keepdims=True) - wanted
+    return delta
+
+
+def backward(weights: Array, shape: NetworkShape, inputs: Array, hidden: Array, delta2: Array) -> ExampleGradients:
+    """The gradients of every example, factored, from those of the logits, `delta2` [n, classes]."""
     delta1 = (delta2 @ layers_of(weights, shape).w2.T) * (hidden > 0)
     return ExampleGradients(inputs, hidden, delta1, delta2)
 
 
+def example_gradients(weights: Array, shape: NetworkShape, inputs: Array, targets: Array) -> ExampleGradients:
+    """The gradient of the loss of every example alone, factored."""
+    hidden, logits = forward(weights, shape, inputs)
+    return backward(weights, shape, inputs, hidden, softmax_delta(logits, targets.astype(weights.dtype)))
+
+
+def write_sum(parts: ExampleGradients, shape: NetworkShape, into: Array) -> None:
+    """Write the gradient of the summed loss of the examples into the flat vector `into` [size]."""
+    layers = layers_of(into, shape)
+    np.matmul(parts.inputs.T, parts.delta1, out=layers.w1)
+    parts.delta1.sum(axis=0, out=layers.b1)
+    np.matmul(parts.hidden.T, parts.delta2, out=layers.w2)
+    parts.delta2.sum(axis=0, out=layers.b2)
+
+
 def mean_gradient(parts: ExampleGradients, shape: NetworkShape) -> Array:
     """The gradient of the mean loss over the examples: a flat vector [size]."""
-    count = len(parts.inputs)
     flat = np.empty(shape.size, dtype=parts.delta2.dtype)
-    layers = layers_of(flat, shape)
-    layers.w1[:] = parts.inputs.T @ parts.delta1 / count
-    layers.b1[:] = parts.delta1.mean(axis=0)
-    layers.w2[:] = parts.hidden.T @ parts.delta2 / count
-    layers.b2[:] = parts.delta2.mean(axis=0)
+    write_sum(parts, shape, flat)
+    flat /= len(parts.inputs)
     return flat

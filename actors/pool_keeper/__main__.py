@@ -1,11 +1,13 @@
 """The pool-keeper as a process, and as an actor of a replay."""
 
+from functools import partial
 from pathlib import Path
 
-from actors.pool_keeper.connection import StoreSettings
+from actors.pool_keeper.connection import MIB, StoreSettings
 from actors.pool_keeper.copying import Stored, describe_stored, furnish
 from actors.pool_keeper.core import PoolKeeper
 from actors.pool_keeper.eviction import Budget
+from actors.pool_keeper.snapshotting import SnapshotWorld
 from actors.pool_keeper.store import PoolStore
 from bus.actor_log import ActorLog
 from bus.core import Actor
@@ -19,7 +21,8 @@ def build(start: ActorStart) -> Actor:
     threshold = start.settings.pool.coherence_threshold
     gate = None if isinstance(threshold, str) else threshold
     core = PoolKeeper(store, gate, Budget.of(start.settings))
-    return Actor(core=core, randomness=start.randomness(), store=store)
+    open_world = partial(SnapshotWorld, start.home, start.settings.nightly.snapshot_tensor_mib * MIB)
+    return Actor(core=core, randomness=start.randomness(), store=store, open_world=open_world)
 
 
 def furnish_replay(start: ActorStart, home: Path) -> None:

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -27,7 +28,7 @@ MOST_LOGS: Final = 2
 CACHE_KIB: Final = 16384
 MIB: Final = 1024 * 1024
 PRIVATE: Final = 0o600
-"""Mode of a new pool file: what a friend says to itself is in it."""
+"""Mode of the pool file: what a friend says to itself is in it."""
 
 Layout = Literal["segments", "sqlite"]
 """Where large blobs lie: in segment files, or in the rows of the dreams."""
@@ -67,7 +68,7 @@ class StoreSettings:
 
 def connect(path: Path, settings: StoreSettings) -> sqlite3.Connection:
     """Open the pool file at `path` for writing, or make it. Raises PoolError, sqlite3.Error, OSError."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE))
+    _make_private(path)
     connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         refuse_others(connection)
@@ -84,6 +85,16 @@ def connect(path: Path, settings: StoreSettings) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """Make the file at `path` if it is not there, and let nobody but its owner read it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    try:
+        with suppress(PermissionError):  # of another user's file, who may let us write to it
+            os.fchmod(descriptor, PRIVATE)
+    finally:
+        os.close(descriptor)
 
 
 def refuse_others(connection: sqlite3.Connection) -> None:

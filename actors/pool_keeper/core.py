@@ -1,10 +1,10 @@
 """The pool-keeper decides: what enters the pool, what a learner is told, what feedback counts (seed 000, section 4).
 
-In: DreamEntry, the learner's requests, FeedbackBatch, EpochReport, BiasProfile, PackWritten, what a friend asks for,
-the user's orders. Out: the answers of `actors.pool_keeper.retrieving`, `crediting` and `befriending`. It refuses, with
-the reason, whatever the topology does not allow. Its whole state is its store, so that a snapshot is empty; each answer
-is a function of the store and the message. The one error that it raises is a PoolError: the disk is full or the pool
-file is damaged, and nothing since the last commit is stored.
+In: DreamEntry, the learner's requests, FeedbackBatch, EpochReport, BiasProfile, PackWritten, what a friend or a night
+asks for, the user's orders. Out: the answers of `actors.pool_keeper.retrieving`, `crediting`, `befriending`, `nights`.
+It refuses, with the reason, whatever the topology does not allow. Its whole state is its store, so that a snapshot is
+empty; each answer is a function of the store and the message. The one error that it raises is a PoolError: the disk is
+full or the pool file is damaged, and nothing since the last commit is stored.
 """
 
 import json
@@ -15,13 +15,15 @@ from actors.pool_keeper.befriending import befriend
 from actors.pool_keeper.budgeting import make_room
 from actors.pool_keeper.crediting import credit
 from actors.pool_keeper.eviction import Budget
+from actors.pool_keeper.nights import SNAPSHOT, order_copy, tell_copy
 from actors.pool_keeper.persisting import Step, persist
 from actors.pool_keeper.retrieving import materialize, report_stats, retrieve
 from actors.pool_keeper.store import PoolStore
-from bus.core import Input, Note, Outcome, Received, Scalar, Started
+from bus.core import Input, Note, Observed, Outcome, Received, Scalar, Started
 from schemas.bias import BiasProfile
 from schemas.dreams import DreamEntry
 from schemas.feedback import EpochReport, FeedbackBatch
+from schemas.night import SnapshotRequest
 from schemas.persona import CooldownClaim, DialogCommit, DialogForgotten, FriendStateRequest, PauseNoted
 from schemas.pool import AdoptDream, PinDreams
 from schemas.regimes import PackWritten
@@ -59,8 +61,12 @@ class PoolKeeper:
         match event:
             case Started():
                 return self._start()
+            case Received(ref=ref, message=SnapshotRequest() as request):
+                return order_copy(request, Step(ref, now_ns))
             case Received():
                 return self._receive(event, now_ns)
+            case Observed(name=name, data=data) if name == SNAPSHOT:
+                return tell_copy(data)
             case _:
                 return Outcome()
 

@@ -42,6 +42,7 @@ LIMITS: Final[dict[Role, Limits]] = {
     "regime-runner": Limits(memory_bytes=65536 * MIB),
     "safety-watchdog": Limits(memory_bytes=4096 * MIB),
     "friend": Limits(memory_bytes=4096 * MIB),
+    "nightly-observer": Limits(memory_bytes=16384 * MIB),
 }
 """Memory without what the inputs take, file size beyond that of a segment. Of descriptors everybody gets all that is
 allowed: whoever is called by others runs out of them while accepting, at which libzmq aborts, so that a flood of calls

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from supervisor.home import Home
-from supervisor.options import home_option, json_option
+from supervisor.options import Number, home_option, json_option
 
 if TYPE_CHECKING:
     from actors.pool_keeper.friend_reading import FriendReader
@@ -148,6 +148,7 @@ def declines(home: Home, as_json: bool) -> None:
     from supervisor.friend.looking import count_declines
     from supervisor.friend.tallying import figures_of_runs
 
+    home.check_is_there()
     figures = figures_of_runs(home)
     found = count_declines(figures, _settings(home))
     is_running = any(running for _, running in figures)
@@ -212,7 +213,7 @@ def forget(dialog: str, home: Home) -> None:
 
 @command.command()
 @host_option
-@click.option("--patience", type=click.FloatRange(1.0, 35.0), default=35.0, metavar="SECONDS", help="For a moment.")
+@click.option("--patience", type=Number(1.0, 35.0), default=35.0, metavar="SECONDS", help="For a moment.")
 @home_option
 @json_option
 @click.pass_context

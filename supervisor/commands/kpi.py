@@ -43,7 +43,7 @@ def command(  # noqa: PLR0913 - the options of the command
     from supervisor.recorded.progress import shown_progress
     from supervisor.runs import resolve_run
 
-    home.check_length()
+    home.check_is_there()
     run_id = None if run_name is None else resolve_run(home, run_name).run_id
     with shown_progress(logs_bytes(home, is_recomputing=recompute), "reading") as watch:
         report = read_epochs(home, is_recomputing=recompute, watch=watch)

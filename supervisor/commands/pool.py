@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from supervisor.home import Home
-from supervisor.options import home_option, json_option
+from supervisor.options import Number, home_option, json_option
 
 if TYPE_CHECKING:
     from actors.pool_keeper.reading import DreamFilter, Order, PoolReader
@@ -24,7 +24,7 @@ def with_filter(command: Callable[..., None]) -> Callable[..., None]:
     options = (
         click.option("--source", type=click.Choice(SOURCES), help="Seeded from this kind of source."),
         click.option("--bin", type=click.IntRange(min=0), metavar="N", help="In this hue bin; the last is grey."),
-        click.option("--min-coherence", type=click.FloatRange(0.0, 1.0), metavar="X", help="At least this coherent."),
+        click.option("--min-coherence", type=Number(0.0, 1.0), metavar="X", help="At least this coherent."),
         click.option("--helpful", "is_helpful", is_flag=True, help="With a mean utility above 0."),
         click.option("--pinned", "is_pinned", is_flag=True, help="Pinned."),
         click.option("--run", "run_id", metavar="RUN", help="Dreamt in this run: its id, a beginning, or `latest`."),

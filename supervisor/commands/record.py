@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from supervisor.home import Home
-from supervisor.options import configured, home_option, json_option
+from supervisor.options import Number, configured, home_option, json_option
 
 if TYPE_CHECKING:
     from supervisor.configuration import Sources
@@ -112,7 +112,7 @@ def verify(context: click.Context, /, run: str, deep: bool, home: Home, as_json:
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
 @click.option(
     "--older-than",
-    type=click.FloatRange(min=0.0),
+    type=Number(min=0.0),
     metavar="DAYS",
     help="Days since a run was closed.  [default: journal.keep_days]",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from schemas.regimes import Domain, Sampler
-from supervisor.options import configured, home_option, json_option
+from supervisor.options import Number, configured, home_option, json_option
 
 if TYPE_CHECKING:
     from supervisor.configuration import Sources
@@ -39,7 +39,7 @@ def asked(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--population", type=click.IntRange(1, 1000), metavar="N", help="Candidates of a generation."),
         click.option("--quick", is_flag=True, help="Trials of a second or two; not comparable with full ones."),
         click.option("--trials", type=click.IntRange(1, 1000), metavar="N", help="Of each arm in each regime."),
-        click.option("--budget", type=click.FloatRange(min=0.0, min_open=True), metavar="SECONDS", help="Refuse more."),
+        click.option("--budget", type=Number(min=0.0, min_open=True), metavar="SECONDS", help="Refuse more."),
     )
     for option in reversed(options):
         command = option(command)

@@ -6,14 +6,14 @@ from typing import get_args
 import click
 
 from bus.simulation.plan import Policy
-from supervisor.options import json_option
+from supervisor.options import Number, json_option
 
 
 @click.command()
 @click.option("--seeds", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="Runs.")
 @click.option(
     "--hours",
-    type=click.FloatRange(min=0.001, max=10_000.0),
+    type=Number(min=0.001, max=10_000.0),
     default=1.0,
     show_default=True,
     metavar="H",

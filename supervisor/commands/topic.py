@@ -9,7 +9,7 @@ import click
 
 from supervisor.commands.logs import Moment
 from supervisor.home import Home
-from supervisor.options import home_option, json_option
+from supervisor.options import Number, home_option, json_option
 
 if TYPE_CHECKING:
     from supervisor.recorded.conversation import Conversation
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from supervisor.recorded.topics import Topic, Window
 
 LIVE_WINDOW_S: Final = 5.0
-Seconds = click.FloatRange(min=0.0, min_open=True)
+Seconds = Number(min=0.0, min_open=True)
 
 run_option = click.option(
     "--run",

@@ -202,6 +202,7 @@ def draw_card(reader: FriendReader, host: str, settings: FriendSettings, now_s: 
     persona = reader.persona(host)
     fragments = sorted(persona.fragments, key=lambda each: (-each.weight, each.fragment_id))
     left_s = wait_s(persona.last_run_s, now_s, settings.min_interval_s)
+    left_s += settings.quiet_left_s(now_s + left_s)
     rows = tuple(
         FragmentRow(
             id=each.fragment_id,
@@ -284,6 +285,7 @@ def meanings(settings: FriendSettings) -> Mapping[str, str]:
         "no_state": "the pool-keeper had not told yet what it keeps",
         "busy": "a dialogue was going on, or was not stored yet",
         "no_origin": "the host had not told its origin yet",
+        "quiet_hours": f"it was quiet, {settings.quiet_hours or 'as it was set then'} UTC of the host's clock",
         "cooldown": f"less than {settings.min_interval_s:g} s since the last dialogue began",
         "gate": (
             f"no gate was open: trauma above {settings.trauma_above:g}, novelty above {settings.novelty_above:g}, "

@@ -51,17 +51,19 @@ class Staged(NamedTuple):
 
 
 @contextmanager
-def writing_orders(run: RunFolder) -> Iterator[None]:
-    """Be the only writer of orders in `run` while the body runs; waits for another one."""
+def writing_orders(run: RunFolder, *, waits: bool = True) -> Iterator[None]:
+    """Be the only writer of orders in `run` while the body runs; waits for another one, or raises BlockingIOError."""
     folder = run.journal / SUPERVISOR
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        _discard(folder)
-        yield
+        fcntl.flock(descriptor, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            _discard(folder)
+            yield
+        finally:
+            _discard(folder)
     finally:
-        _discard(folder)
         os.close(descriptor)
 
 

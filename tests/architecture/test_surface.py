@@ -73,3 +73,8 @@ def test_an_error_class_costs_no_numpy():
     )
 
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("benchmark", sorted(path.stem for path in (ROOT / "tests" / "benchmarks").glob("[a-z]*.py")))
+def test_every_benchmark_finds_what_it_imports(benchmark: str) -> None:
+    assert callable(importlib.import_module(f"tests.benchmarks.{benchmark}").main)

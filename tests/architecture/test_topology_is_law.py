@@ -72,11 +72,12 @@ def test_every_actor_tells_the_supervisor_of_its_process():
         assert all(is_allowed(role, message.kind, "supervisor") for message in CONTROL)
 
 
-def test_the_supervisor_has_words_for_the_pool_keeper_the_regime_runner_and_the_friend_alone():
+def test_the_supervisor_has_words_for_four_actors_alone():
     assert {row.receiver for row in TOPOLOGY if row.sender == "supervisor"} == {
         "pool-keeper",
         "regime-runner",
         "friend",
+        "nightly-observer",
     }
 
 
@@ -97,6 +98,16 @@ def test_no_message_of_a_friend_or_a_field_can_reach_the_dreamer():
     told = {row.receiver for row in TOPOLOGY if row.sender in ("friend", "field-host") and row.message not in CONTROL}
 
     assert told == {"pool-keeper", "friend", "field-host"}
+
+
+def test_nothing_nightly_flows_back():
+    # seed 004, sections 7 and 8; dossier R29
+    told = {(row.message.kind, row.receiver) for row in TOPOLOGY if row.sender == "nightly-observer"}
+
+    assert {(kind, receiver) for kind, receiver in told if receiver != "supervisor"} == {
+        ("SnapshotRequest", "pool-keeper")
+    }
+    assert {row.receiver for row in TOPOLOGY if row.message.kind == "SnapshotReady"} == {"nightly-observer"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

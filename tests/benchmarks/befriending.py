@@ -3,9 +3,10 @@
 In: nothing; the user's lines are the sentences of this repository's own documents and docstrings, in an order drawn by
 seed, of which every fifth is kept from the field as the held-out text. Out: one JSON object: after `DIALOGS` dialogues
 the persona, the instruments, bits per token of the held-out text and of the origin with the friend and without, how
-much a seed draws, how moments were declined; for the drop-in, whether the replies of a host with a seeded stream are
-the same with the friend on, mute, dead and absent, and the time of a reply. Run: `make bench BENCH=befriending`. Exit
-code 1 when a target is missed; `--seeds N` runs N of them. Times are processor times, medians of the differences.
+much a seed draws, how moments were declined, and the least and the greatest over the seeds; for the drop-in, whether
+the replies of a host with a seeded stream are the same with the friend on, mute, dead and absent, and the time of a
+reply. Run: `make bench BENCH=befriending`. Exit code 1 when a target is missed; `--seeds N` runs N of them. Times are
+processor times, medians of the differences.
 """
 
 import argparse
@@ -224,6 +225,17 @@ def dropin(draws: int) -> dict[str, object]:
     }
 
 
+def spans(lives: list[dict]) -> dict[str, list[float]]:
+    """The least and the greatest of what the lives came to."""
+    found = {name: [each[name] for each in lives] for name in ("origin_fragments", "adopted_fragments")}
+    found["first_adopted_at_dialog"] = [each["first_adopted_at_dialog"] or 0 for each in lives]
+    found |= {f"{name}_excess": [each[name]["excess"] for each in lives] for name in ("held_out", "origin")}
+    found["gated_rate"] = [
+        round(each["dialogs"] / (each["dialogs"] + each["declined"]["declined.dice"]), 3) for each in lives
+    ]
+    return {name: [min(values), max(values)] for name, values in found.items()}
+
+
 def missed(lives: list[dict], hosts: dict[str, dict]) -> list[str]:
     """The targets that do not hold."""
     found = []
@@ -256,7 +268,7 @@ def main() -> int:
     print(f"drop-in: {REPLIES} replies of five hosts, twice", file=sys.stderr, flush=True)
     hosts = {name: dropin(draws) for name, draws in DRAWS.items()}
     misses = missed(lives, hosts)
-    print(json.dumps({"lives": lives, "dropin": hosts, "missed": misses}, indent=2))
+    print(json.dumps({"lives": lives, "spans": spans(lives), "dropin": hosts, "missed": misses}, indent=2))
     return 1 if misses else 0
 
 

@@ -1,13 +1,18 @@
 """The way of a foreign host to the friend: no seat is no friend, and a line is measured by its words."""
 
+import socket
+from collections.abc import Iterator
+
 import pytest
 
-from bus.core import Received
+from bus.errors import SeatError
 from bus.friend_client import REMEMBERED, Ear, SeatLine, attach_field
-from schemas.friend import SayLine
+from bus.friend_wire import Frame, Wire
+from schemas.friend import FriendDecline, OriginTold
 from schemas.ids import derived_id
 
-SAID = SayLine(say_id=derived_id("say"), text="a")
+SAID = OriginTold(host_id="leo", bootstrap="A lamp.", readme=())
+TOLD = FriendDecline(ctx_id=derived_id("moment"), reason="dice")
 
 
 def never(*_: object) -> object:
@@ -32,59 +37,86 @@ def test_a_host_needs_a_name() -> None:
         attach_field("No Name", "")
 
 
-class Link:
-    """A link that brings what it was given, or fails."""
+class Seated(SeatLine):
+    """A line whose seat is held by the test, at the other end of the wire."""
 
-    def __init__(self, *brings: list[Received], fails: bool = False) -> None:
-        self.brings, self.fails, self.released, self.said = list(brings), fails, 0, []
-        self.calls = 0
+    def __init__(self) -> None:
+        super().__init__("nowhere")
+        self.seats: list[Wire] = []
 
-    def say(self, message: object, _because: str) -> None:
-        if self.fails:
-            raise OSError("gone")
-        self.said.append(message)
+    def _start(self) -> Wire:
+        ours, theirs = socket.socketpair()
+        self.seats.append(Wire(theirs))
+        self._wire = Wire(ours)
+        return self._wire
 
-    def hear(self, _timeout_s: float) -> list[Received]:
-        return self.brings.pop(0) if self.brings else []
-
-    def call_again(self) -> None:
-        self.calls += 1
-
-    def release(self) -> None:
-        self.released += 1
+    def close(self) -> None:
+        super().close()
+        for seat in self.seats:
+            seat.close()
 
 
-def seated(*links: Link) -> SeatLine:
-    line, waiting = SeatLine("nowhere"), list(links)
-    line._sit = lambda: waiting.pop(0)  # type: ignore[method-assign,assignment,return-value]
-    return line
+@pytest.fixture
+def line() -> Iterator[Seated]:
+    line = Seated()
+    yield line
+    line.close()
 
 
-def test_a_link_that_fails_is_let_go_and_the_seat_is_looked_for_again() -> None:
-    broken, good = Link(fails=True), Link()
-    line = seated(broken, good)
+def test_what_is_said_reaches_the_seat_and_what_is_told_reaches_the_host(line) -> None:
+    line.say(SAID)
+    line.seats[0].put(Frame("seated"))
+    line.settle(1.0)
+    line.seats[0].put(Frame("told", TOLD))
 
-    with pytest.raises(OSError, match="gone"):
-        line.say(SAID)
+    assert line.seats[0].take(1.0) == [Frame("say", SAID)]
+    assert line.hear(1.0) == TOLD
+
+
+def test_what_the_seat_has_met_is_raised_and_the_next_call_looks_again(line) -> None:
+    line.say(SAID)
+    line.seats[0].put(Frame("fault", text="SeatError: the run is over"))
+
+    with pytest.raises(SeatError, match=r"^the run is over$"):
+        line.hear(1.0)
     line.say(SAID)
 
-    assert (broken.released, good.said) == (1, [SAID])
+    assert line.seats[0].take(1.0) == [Frame("say", SAID), Frame("say", SAID)]
 
 
-def test_a_friend_that_did_not_answer_is_called_anew() -> None:
-    link = Link()
-    line = seated(link)
+def test_a_process_that_is_gone_is_replaced(line) -> None:
+    line.say(SAID)
+    line.seats[0].close()
+
+    with pytest.raises(OSError):
+        line.hear(1.0)
+    line.say(SAID)
+
+    assert line.seats[1].take(1.0) == [Frame("say", SAID)]
+
+
+def test_a_friend_that_did_not_answer_is_called_anew(line) -> None:
     line.say(SAID)
 
     heard = line.hear(0.002)
     line.say(SAID)
+    line.hear(0.0)
+    line.say(SAID)
 
-    assert (heard, link.calls) == (None, 1)
+    assert heard is None
+    assert [frame.word for frame in line.seats[0].take(1.0)] == ["say", "call again", "say", "say"]
 
 
-def test_nothing_is_heard_without_a_link() -> None:
+def test_nothing_is_heard_without_a_seat() -> None:
     with pytest.raises(ConnectionError):
         SeatLine("nowhere").hear(0.01)
+
+
+def test_where_there_is_no_seat_no_process_is_started(monkeypatch) -> None:
+    monkeypatch.setattr("bus.friend_client.Popen", never)
+
+    with pytest.raises(SeatError, match="nowhere"):
+        SeatLine("nowhere").say(SAID)
 
 
 def test_what_was_heard_is_less_new_and_the_origin_hurts() -> None:

@@ -179,7 +179,7 @@ def test_an_answer_in_between_forgives_the_misses():
     guest = Guest()
     guest.lead()
     guest.lead()
-    guest.script.answers = [(0.0, lambda _: FriendDecline(ctx_id=guest.script.offer.ctx_id, reason="gate"))]
+    guest.script.answers = [(0.1, lambda _: FriendDecline(ctx_id=guest.script.offer.ctx_id, reason="gate"))]
     guest.lead()
     guest.lead()
     guest.lead()
@@ -204,7 +204,9 @@ def test_what_is_not_due_is_not_served_and_counted(stray):
     guest.lead()
 
     assert [call[0] for call in guest.calls] == ["generate", "observe"]
-    assert [each.step for each in guest.script.said if isinstance(each, LineGenerated | LineObserved)] == [0, 0]
+    answers = [each for each in guest.script.said if isinstance(each, LineGenerated | LineObserved)]
+    assert [each.step for each in answers if each.dialog_id == DIALOG] == [0, 0]
+    assert [each.error for each in answers if each.dialog_id == OTHER] in ([], ["the host has gone on"])
     assert guest.shim.health.dropped == 2
 
 
@@ -292,15 +294,48 @@ class ToCompany:
         self.host.silent_after = 0
         self.company = company
         self.taken = 0
+        self.is_late = False
 
     def say(self, message: Message) -> None:
         self.company.hear(message, "learner-2")
 
     def hear(self, timeout_s: float) -> Message | None:
-        if self.taken == len(self.host.heard):
+        if self.is_late or self.taken == len(self.host.heard):
             return None
         self.taken += 1
         return self.host.heard[self.taken - 1]
+
+
+def test_what_was_asked_too_late_is_answered_before_the_next_moment():
+    guest = Guest((0.2, opening))
+    guest.lead()
+    guest.script.answers = [(0.0, opening), (0.0, ask(0)), (0.0, tell(2)), (0.05, declining)]
+
+    guest.lead()
+
+    said = guest.script.said[2:]
+    assert [type(each) for each in said] == [LineGenerated, LineObserved, FriendOffer]
+    assert (said[0].error, said[1].measures) == ("the host has gone on", None)
+    assert guest.calls == []
+    assert (guest.shim.health.declined, guest.shim.health.dropped) == (1, 3)
+
+
+def test_a_friend_whose_first_answer_was_missed_is_not_busy_at_the_next_moment():
+    company = Company(load_settings(probability=1.0, min_interval_s=0.0))
+    line = ToCompany(company)
+    line.host.tell_origin(LEO_ORIGIN)
+    clock = Clock()
+    shim = Shim(ORIGIN_TOLD, line, measure, clock)
+    heard: list[str] = []
+
+    line.is_late = True
+    shim.lead(MOMENT, lambda *_: "too late", heard.append, 5000.0)
+    line.is_late = False
+    shim.lead(MOMENT, lambda seed, *_: f"The lighthouse says {len(seed)} and {len(heard)}.", heard.append, 5001.0)
+
+    assert (shim.health.missed, shim.health.held, shim.health.declined) == (1, 1, 0)
+    assert len(heard) >= 3
+    assert company.core.figures()["dialogs_abandoned"] == 1
 
 
 def test_the_shim_and_the_friend_hold_a_whole_dialogue():

@@ -222,6 +222,8 @@ def test_dream_bootstrap_drift(store) -> None:
         )
 
     kept = rows(store, "SELECT id, text, weight FROM dream_bootstrap_fragments ORDER BY id")
+    declined = dream.get_dream_stats(store)["declined"]
+    assert {reason: count for reason, count in declined.items() if count} == {}
     origin = [weight for number, _, weight in kept if number <= 7]
     assert origin == [pytest.approx(0.99**30)] * 7
     assert len(kept) - len(origin) == 29  # bounded at 36; one of each night, the lightest went

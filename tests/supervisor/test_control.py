@@ -14,8 +14,10 @@ from supervisor.errors import ControlError, SilentError
 
 
 def answer(request: Request) -> Answer:
-    """Repeats what was asked, as an error."""
-    return Answer() if request.verb == "stop" else Answer(error=f"{request.verb} {request.actor}")
+    """Repeats what was asked, as an error, a seat as a mistake of whoever asks."""
+    if request.verb == "stop":
+        return Answer()
+    return Answer(error=f"{request.verb} {request.actor}", is_refused=request.verb == "attach")
 
 
 class Turning:
@@ -68,6 +70,15 @@ def test_request_is_answered(turning: Turning) -> None:
 def test_refusal_of_the_supervisor_is_an_error_with_its_reason(turning: Turning) -> None:
     with pytest.raises(ControlError, match="restart learner"):
         ask(turning.runtime, Request(verb="restart", actor="learner"))
+
+
+def test_what_cannot_be_done_as_asked_is_the_user_s_mistake(turning: Turning) -> None:
+    with pytest.raises(ControlError, match="attach") as refused:
+        ask(turning.runtime, Request(verb="attach"))
+    with pytest.raises(ControlError, match="restart") as failed:
+        ask(turning.runtime, Request(verb="restart"))
+
+    assert (refused.value.exit_code, failed.value.exit_code) == (2, 1)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bus.errors import SeatError
 from bus.keys import KeyBook
-from bus.seat_offer import SeatError, TakenSeat
+from bus.seat_offer import TakenSeat
 from bus.seating import FILE_NAME, read_book
 from schemas.control import Figure, Heartbeat, Ready, Stopped, Traffic
 from schemas.guests import MAX_GUESTS, GuestBook

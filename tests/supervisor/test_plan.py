@@ -16,8 +16,8 @@ def test_keeper_starts_first_and_stops_last_and_the_dreamer_the_other_way_round(
     stopped = [seat.role for seat in stop_order(seats)]
 
     loop = ["pool-keeper", "bias-synthesizer", "learner", "dreamer"]
-    assert started == [*loop, "safety-watchdog", "regime-runner", "friend"]
-    assert stopped == ["friend", "regime-runner", "safety-watchdog", *reversed(loop)]
+    assert started == [*loop, "safety-watchdog", "regime-runner", "friend", "nightly-observer"]
+    assert stopped == ["nightly-observer", "friend", "regime-runner", "safety-watchdog", *reversed(loop)]
 
 
 def test_instances_of_one_role_start_by_name() -> None:

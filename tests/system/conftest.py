@@ -21,7 +21,16 @@ from bus.core import Cursor
 from bus.payloads import PayloadStore
 from bus.stream import Journalled, SenderStream
 
-ACTORS = ("dreamer", "pool-keeper", "learner", "bias-synthesizer", "safety-watchdog", "regime-runner", "friend")
+ACTORS = (
+    "dreamer",
+    "pool-keeper",
+    "learner",
+    "bias-synthesizer",
+    "safety-watchdog",
+    "regime-runner",
+    "friend",
+    "nightly-observer",
+)
 FAST = (
     "--set=dreamer.rate_hz=60",
     "--set=learner.rounds_hz=30",

@@ -17,7 +17,7 @@ TURNS, MOST_TURNS = 12, 400
 FRIEND = 4
 """The turn before which something happens to the friend."""
 HOST = f"""
-import json, random, sys, time
+import json, os, random, sys, time
 sys.path.insert(0, {str(ROOT / "actors/friend/dropin")!r})
 import dream
 from bus.friend_client import attach_field
@@ -41,7 +41,8 @@ for turn, _ in enumerate(sys.stdin):
     print(shim.health.held, flush=True)
 health = shim.health
 print(json.dumps({{"replies": replies, "spent_ms": spent_ms, "offered": health.offered, "held": health.held,
-                  "missed": health.missed, "declined": health.declined, "fault": health.fault}}))
+                  "missed": health.missed, "declined": health.declined, "fault": health.fault,
+                  "threads": len(os.listdir("/proc/self/task"))}}))
 """
 EAGER = (*QUIET, "--set=friend.probability=1")
 
@@ -115,6 +116,7 @@ def test_replies_are_the_same_and_on_time_whatever_becomes_of_the_friend(house, 
 
     for end in ends.values():
         assert end["replies"] == absent["replies"][: len(end["replies"])] and len(end["replies"]) >= TURNS
+        assert end["threads"] == 1
     # the first misses cost their 150 ms, a dialogue that was under way its second, and then nothing is asked any more
     assert ends["on"]["held"] >= 1 and ends["on"]["fault"] is None
     assert min(ends["deferred"]["spent_ms"]) < 1.0 and ends["deferred"]["offered"] == TURNS

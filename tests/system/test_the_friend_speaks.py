@@ -1,9 +1,15 @@
 """Twenty turns of talk: the friend speaks now and then, says why, and nobody who talks sees anything of it."""
 
 import json
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.system.conftest import House
 
 pytestmark = pytest.mark.system
 
@@ -28,19 +34,27 @@ def told(house, *words: str) -> dict[str, object]:
     return json.loads(done.stdout)
 
 
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One house for them all, in order."""
+    runtime = Path(tempfile.mkdtemp(prefix="oneiros-rt-"))
+    house = House(tmp_path_factory.mktemp("talk") / "home", runtime)
+    house.up(*QUIET)
+    yield house
+    house.stop()
+    shutil.rmtree(runtime, ignore_errors=True)
+
+
 def test_twenty_turns_speak_at_the_gated_rate_and_show_nothing_of_the_friend(house, tmp_path) -> None:
     said = [f"{LINES[number % len(LINES)]} {number}" for number in range(TURNS)]
-    house.up(*QUIET)
 
     done = house.run("talk", *(f"--say={text}" for text in said))
     house.until(lambda: told(house, "declines")["moments"] == TURNS)
-    tested = friend(house, "selftest", "--json")
     declines, dialogs = told(house, "declines"), told(house, "dialogs", "--size", "100")["dialogs"]
     exported = tmp_path / "dialogs.jsonl"
     friend(house, "export", "--output", str(exported))
     shown = [json.loads(line) for line in exported.read_text().splitlines()][::-1]
     first = told(house, "show", dialogs[0]["id"][:8])
-    house.stop()
 
     # one answer for each line, and nothing else
     screen = done.stdout.splitlines()
@@ -60,8 +74,6 @@ def test_twenty_turns_speak_at_the_gated_rate_and_show_nothing_of_the_friend(hou
         assert row["gates"] and set(row["gates"]) <= {"trauma", "novelty", "quality"}
         assert 0.0 <= row["dice"] < row["probability"] == 0.3
         assert [turn["speaker"] for turn in details["turns"]] == ["leo", "friend", "leo", "friend"][: row["turns"]]
-    # a dialogue that is only tried comes to its end, and leaves none
-    assert tested.returncode == 0 and json.loads(tested.stdout)["turns"] in (3, 4)
     # no line of a dialogue is in a log or on the supervisor's screen, and its files are the user's alone
     logs = house.output() + "".join(
         path.read_text(errors="replace") for path in (house.home / "logs").rglob("*") if path.is_file()
@@ -72,10 +84,16 @@ def test_twenty_turns_speak_at_the_gated_rate_and_show_nothing_of_the_friend(hou
         assert (house.home / "data" / name).stat().st_mode & 0o077 == 0
 
 
-def test_what_was_said_can_be_looked_at_when_nothing_runs_forgotten_and_paused(house) -> None:
-    house.up(*QUIET, "--set=friend.probability=1")
-    house.run("talk", "--say=My heart is broken!", "--say=The storm broke my heart!")
-    house.until(lambda: told(house, "declines")["kept"] > 0)
+def test_a_dialogue_that_is_only_tried_comes_to_its_end_and_leaves_none(house) -> None:
+    before = told(house, "dialogs")["total"]
+
+    tested = friend(house, "selftest", "--json")
+
+    assert tested.returncode == 0 and json.loads(tested.stdout)["turns"] in (3, 4)
+    assert told(house, "dialogs")["total"] == before
+
+
+def test_the_friend_is_paused_and_forgets_and_the_user_may_pipe(house) -> None:
     before = told(house, "dialogs")["dialogs"]
     paused, forgot = friend(house, "pause"), friend(house, "forget", before[0]["id"])
     house.run("talk", "--say=My heart is whole!", "--say=The storm is over!")
@@ -84,7 +102,6 @@ def test_what_was_said_can_be_looked_at_when_nothing_runs_forgotten_and_paused(h
     resumed = friend(house, "pause", "--off")
     piped = house.run("talk", "--json", said="who are you?\n\n  \nwhat is the sea?")
     too_long = house.run("talk", "--say", "x" * 9000)
-    house.stop()
 
     assert (paused.returncode, forgot.returncode, resumed.returncode) == (0, 0, 0)
     assert card["paused"] == "paused by the user"
@@ -93,6 +110,16 @@ def test_what_was_said_can_be_looked_at_when_nothing_runs_forgotten_and_paused(h
     assert (too_long.returncode, too_long.stdout) == (2, "") and "9000 characters" in too_long.stderr
     kept = [each["id"] for each in told(house, "dialogs")["dialogs"]]
     assert before[0]["id"] not in kept and {each["id"] for each in before[1:]} <= set(kept)
+
+
+def test_all_of_it_can_be_looked_at_when_nothing_runs_and_is_replayed_the_same(house) -> None:
+    running = told(house, "dialogs")["dialogs"]
+    house.stop()
+
+    replayed = house.run("replay", "latest", "--actor", "friend", "--actor", "pool-keeper")
+
+    assert told(house, "dialogs")["dialogs"] == running
     assert told(house, "card")["paused"] is None
     assert told(house, "declines")["declined"]["disabled"] == 2
-    assert {point["dialog_id"] for point in told(house, "drift")["points"]} == set(kept)
+    assert {point["dialog_id"] for point in told(house, "drift")["points"]} == {each["id"] for each in running}
+    assert replayed.returncode == 0 and replayed.stdout.count("identical: ") == 2, replayed.stdout

@@ -9,7 +9,7 @@ from PIL import Image
 
 from bus.codec import decode_body
 from schemas.dreams import DreamEntry
-from supervisor.plan import PAIR
+from tests.system.conftest import ACTORS
 
 FAST = (
     "--set=dreamer.rate_hz=60",
@@ -34,7 +34,7 @@ def test_the_loop_closes_on_the_sample_set(house) -> None:
     house.until(lambda: house.figure("bias.applied_by_dreamer") >= 2)
 
     names = {actor["name"] for actor in house.actors()}
-    assert names == {"supervisor", "dreamer", "pool-keeper", "learner", "bias-synthesizer", "friend", *PAIR}
+    assert names == {"supervisor", *ACTORS}
     assert house.figure("pool.coherence_mean") > 0
     assert house.figure("bias.profiles") >= 2
     house.stop()

@@ -75,9 +75,8 @@ class DreamContext:
 class DreamConfig:
     """How often, how long, in which mode. A name that it does not know is kept and means nothing."""
 
-    min_interval_seconds, trigger_probability = 180.0, 0.3
+    min_interval_seconds, trigger_probability, is_deferred = 180.0, 0.3, False
     max_turns, max_tokens, max_chars, keep_dialogs = 4, 48, 320, 1000
-    is_deferred = False
     seed: object = None  # of the dice and the choice of fragments; None: the place of the store
 
     def __init__(self, **named: object) -> None:
@@ -146,6 +145,7 @@ def maybe_run_dream(
 ) -> None:
     """Hold a short dialogue, now or when the host is idle; or, most often, do nothing."""
     with suppress(Exception):
+        Guest.declined.update(("overflow",) if len(Guest.waiting) == Guest.waiting.maxlen else ())
         Guest.waiting.append((ctx, generate_fn, observe_fn, db_path, config, time.time() if now is None else now))
         if Guest.speaking or not getattr(config, "is_deferred", False):
             serve_dream()

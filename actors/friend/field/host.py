@@ -10,13 +10,13 @@ or of an unexpected step.
 from dataclasses import dataclass, field
 from typing import Final
 
-from actors.friend.field.measures import bits_of, pulse_of, quality_of
+from actors.friend.field.measures import bits_of, novelty_of, pulse_of, quality_of
 from actors.friend.field.memory import FieldMemory
 from actors.friend.field.speaking import Speaker
 from actors.friend.field.themes import Theme, active, themes_of
-from actors.friend.field.trauma import Wound
+from actors.friend.field.trauma import Wound, kinship
 from actors.friend.fragments import origin_words
-from actors.friend.words import overlap
+from bus.friend_turns import Turns
 from bus.randomness import RandomSource
 from schemas.base import Message
 from schemas.friend import (
@@ -44,7 +44,11 @@ ANSWER_TOKENS: Final = 40
 THEMES_EVERY: Final = 32
 """Texts between two looks at the themes."""
 RECENT_LINES: Final = 64
-"""User lines over which the bits are compared."""
+"""User lines over which the bits are compared,"""
+LEAST_LINES: Final = 24
+"""and how many it takes at least."""
+HELD_OUT: Final = 0.3
+"""Novelty under which a line retells what was heard, and foretelling it shows nothing."""
 
 
 @dataclass(slots=True)
@@ -56,12 +60,10 @@ class FieldState:
     offers: int = 0
     wound_level: float = 0.0
     wound_at_s: float = 0.0
-    dialog_id: str | None = None
-    step: int = 0
-    is_observing: bool = False
+    turns: Turns = field(default_factory=Turns)
     dropped: int = 0
     costs: list[tuple[float, float, int]] = field(default_factory=list)
-    """Of each recent user line: bits with the dreams, bits without, tokens."""
+    """Of each recent user line that was new: bits with the dreams, bits without, tokens."""
     themes: tuple[Theme, ...] = ()
     themes_at: int = -1
 
@@ -112,7 +114,7 @@ class FieldHost:
             trauma=state.wound_level,
             themes=active(text, self.themes())[:MAX_THEMES],
             expert="wounded" if state.wound_level > self._settings.wounded_above else "field",
-            quality=quality_of(reply, text),
+            quality=quality_of(reply, text, self.memory.whole),
             limits=DialogLimits(lines=4, tokens=self._settings.max_tokens, chars=self._settings.max_chars),
         )
 
@@ -125,15 +127,13 @@ class FieldHost:
         state = self.state
         match message:
             case FriendOpen(dialog_id=dialog_id):
-                state.dialog_id, state.step, state.is_observing = dialog_id, 0, False
-            case GenerateLine() if self._is_expected(message.dialog_id, message.step, is_observing=False):
-                state.is_observing = True
+                state.turns.begin(dialog_id)
+            case GenerateLine() if state.turns.take(message):
                 return (self._generate(message),)
-            case ObserveLine() if self._is_expected(message.dialog_id, message.step, is_observing=True):
-                state.step, state.is_observing = state.step + 1, False
+            case ObserveLine() if state.turns.take(message):
                 return (self._observe(message, now_s),)
-            case DialogClose() if message.dialog_id == state.dialog_id:
-                state.dialog_id = None
+            case DialogClose() if message.dialog_id == state.turns.dialog_id:
+                state.turns.end()
                 if not message.is_kept:
                     self.memory.unhear(message.dialog_id)
             case GenerateLine() | ObserveLine() | DialogClose():
@@ -148,16 +148,12 @@ class FieldHost:
         return state.themes
 
     def bits(self) -> tuple[float, float] | None:
-        """Bits per token of the recent user lines before they were heard: with the dreams, and without."""
-        count = sum(tokens for _, _, tokens in self.state.costs)
-        if not count:
+        """Bits per token of recent user lines that were new: with the dreams, and without. None for a few lines."""
+        if len(self.state.costs) < LEAST_LINES:
             return None
+        count = sum(tokens for _, _, tokens in self.state.costs)
         whole, waking = (sum(cost[index] for cost in self.state.costs) / count for index in (0, 1))
         return float(whole), float(waking)
-
-    def _is_expected(self, dialog_id: str, step: int, *, is_observing: bool) -> bool:
-        state = self.state
-        return (dialog_id, step, is_observing) == (state.dialog_id, state.step, state.is_observing)
 
     def _generate(self, request: GenerateLine) -> LineGenerated:
         text = self._line(request.seed, request.temperature, request.semantic_weight, request.max_tokens)
@@ -168,7 +164,7 @@ class FieldHost:
         pulse = pulse_of(request.text, self.memory.whole)
         trauma = self._touch(request.text, now_s, self._settings.dream_weight)
         self.memory.hear(request.text, "dream", request.dialog_id)
-        measures = LineMeasures(pulse=pulse, trauma=trauma, quality=quality_of(request.text, ""))
+        measures = LineMeasures(pulse=pulse, trauma=trauma, quality=quality_of(request.text, "", self.memory.whole))
         return LineObserved(dialog_id=request.dialog_id, step=request.step, now_s=now_s, measures=measures)
 
     def _line(self, seed: str, temperature: float, semantic_weight: float, max_tokens: int) -> str:
@@ -177,6 +173,8 @@ class FieldHost:
         return Speaker(self.memory.whole, seed, temperature, semantic_weight, dice).speak(max_tokens)
 
     def _weigh(self, text: str) -> None:
+        if novelty_of(text, self.memory.waking) < HELD_OUT:
+            return
         bits, tokens = bits_of(text, self.memory.whole)
         waking, _ = bits_of(text, self.memory.waking)
         self.state.costs = [*self.state.costs, (bits, waking, tokens)][-RECENT_LINES:]
@@ -185,6 +183,6 @@ class FieldHost:
         """The trauma of `text`, which leaves its mark."""
         state = self.state
         wound = Wound(self._settings.trauma_half_life_s, state.wound_level, state.wound_at_s)
-        trauma = wound.touch(overlap(text, self._origin), now_s, weight)
+        trauma = wound.touch(kinship(text, self._origin), now_s, weight)
         state.wound_level, state.wound_at_s = wound.level, wound.at_s
         return trauma

@@ -21,6 +21,8 @@ LEAN: Final = 1.5
 UNKNOWN_NOVELTY: Final = 0.5
 SHORTEST_PULSE: Final = 3
 """Tokens under which a text is too short to be new or known."""
+ANSWER_SHARE: Final = 0.6
+"""Of the quality of a reply, against its form."""
 STIRRING_WORDS: Final = """
     afraid alive alone anger angry ashamed beautiful bleed blood break broken burn burning cry crying dark dead
     death die dying empty fear fire forever forget forgive forgotten free furious gone grief hate heal heart
@@ -36,15 +38,32 @@ def pulse_of(text: str, field: View) -> Pulse:
     return Pulse(novelty=_novelty(sentences, field), arousal=_arousal(text), entropy=_entropy(sentences, field))
 
 
-def quality_of(reply: str, prompt: str) -> float:
-    """How well `reply` is said: long enough, without repetition, not an echo of `prompt`."""
+def novelty_of(text: str, field: View) -> float:
+    """How new `text` is to `field`, before it is heard."""
+    return _novelty(sentences_of(text), field)
+
+
+def quality_of(reply: str, prompt: str, field: View) -> float:
+    """How well `reply` is said: its form, and for the greater part what it answers.
+
+    Form: long enough, without repetition. An answer is near to what was asked, in other words than those of the
+    question; a prompt without a content word asks for none, and leaves the form alone.
+    """
     tokens = [token for token in tokens_of(reply) if is_word(token)]
     if not tokens:
         return 0.0
-    length = min(1.0, len(tokens) / 8.0)
-    fresh = len(set(tokens)) / len(tokens)
-    echo = prompt_echo([reply], prompt)
-    return 0.4 * length + 0.35 * fresh + 0.25 * (1.0 - (echo or 0.0))
+    form = (min(1.0, len(tokens) / 8.0) + len(set(tokens)) / len(tokens)) / 2.0
+    answer = _answer(reply, prompt, field)
+    return form if answer is None else ANSWER_SHARE * answer + (1.0 - ANSWER_SHARE) * form
+
+
+def _answer(reply: str, prompt: str, field: View) -> float | None:
+    """Share of the content words of `prompt` that have a neighbour in `reply` which is not of the prompt itself."""
+    asked = frozenset(word for word in content_words(prompt) if not word.isdigit())
+    if not asked:
+        return None
+    said = frozenset(content_words(reply)) - frozenset(content_words(prompt))
+    return sum(any(word in said and not word.isdigit() for word in field.near(each)) for each in asked) / len(asked)
 
 
 def prompt_echo(lines: Sequence[str], prompt: str) -> float | None:

@@ -223,3 +223,12 @@ def test_two_processes_hold_one_dialogue(tmp_path):
 
     assert [process.returncode for process in both] == [0, 0]
     assert rows(tmp_path / "leo.sqlite3", "SELECT COUNT(*) FROM dream_dialogs") == [(1,)]
+
+
+def test_a_host_that_is_never_idle_drops_the_oldest_moments_and_counts_them(store):
+    hooks = [Hooks().run(store, now=float(now), is_deferred=True) for now in range(70)]
+
+    dream.serve_dream()
+
+    assert dream.get_dream_stats(store)["declined"] == {"overflow": 6, "hook": 0}
+    assert [index for index, each in enumerate(hooks) if each.heard] == [69]

@@ -10,7 +10,7 @@ from actors.friend.field.measures import bits_per_token, pulse_of, quality_of
 from actors.friend.field.memory import ArchiveRefusedError, FieldMemory
 from actors.friend.field.speaking import Speaker, render
 from actors.friend.field.themes import active, themes_of
-from actors.friend.field.trauma import Wound
+from actors.friend.field.trauma import Wound, kinship
 from actors.friend.origin import ORIGIN
 from actors.friend.words import content_words, overlap
 from schemas.ids import derived_id
@@ -272,14 +272,34 @@ def test_what_is_loud_or_wounded_is_stirring(text):
 @pytest.mark.parametrize("text", ["", "?", "\x00", "\ud800", "a", "!" * 5000, "Z" * 5000])
 def test_a_pulse_is_always_a_pulse(text):
     pulse_of(text, memory().whole)
-    assert 0.0 <= quality_of(text, text) <= 1.0
+    assert 0.0 <= quality_of(text, text, memory().whole) <= 1.0
+
+
+ASKED = "Do the bees like the garden?"
 
 
 def test_an_echo_and_a_stutter_are_worse_lines():
-    good = quality_of("The bees slept in the old wall all winter long.", "Do you like trains?")
+    field = hearing(["bees garden honey roses wall"]).whole
+    good = quality_of("Honey and roses slept in the old wall all winter.", ASKED, field)
 
-    assert quality_of("trains trains trains trains trains", "Do you like trains?") < good - 0.2
-    assert quality_of("", "x") == 0.0
+    assert good > 0.9
+    assert quality_of("bees bees bees bees bees", ASKED, field) < 0.35
+    assert quality_of("", "x", field) == 0.0
+
+
+@pytest.mark.parametrize(
+    "reply", ["The bees like the garden, do they not?", "My friend lost a small key in the storm."]
+)
+def test_a_reply_that_answers_nothing_is_borderline(reply):
+    field = hearing(["bees garden honey roses wall"]).whole
+
+    assert 0.35 <= quality_of(reply, ASKED, field) <= 0.55
+
+
+def test_where_nothing_was_asked_the_form_alone_counts():
+    reply = "My friend lost a small key in the storm."
+
+    assert quality_of(reply, "", memory().whole) == quality_of(reply, "who are you?", memory().whole) == 1.0
 
 
 def test_a_known_text_costs_fewer_bits():
@@ -305,6 +325,21 @@ def test_a_wound_heals_by_half_in_a_half_life():
     assert wound.level == 0.5
     assert wound.level_at(100.0) == pytest.approx(0.25)
     assert wound.level_at(-50.0) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("Who are you?", 0.5),
+        ("and what  ARE you, then", 0.5),
+        ("tell me your name", 0.5),
+        ("who is the garden?", 0.0),
+        ("where are you?", 0.0),
+        ("storm storm", 1.0),
+    ],
+)
+def test_who_asks_the_field_who_it_is_touches_its_origin(text, near):
+    assert kinship(text, frozenset({"storm"})) == near
 
 
 def test_talk_of_the_day_touches_nothing():

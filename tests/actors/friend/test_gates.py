@@ -1,11 +1,13 @@
 """A dialogue begins when a gate is open and the dice fall, and at no edge (seed 001, section 5)."""
 
 import pytest
+from pydantic import ValidationError
 
 from actors.friend.gates import open_gates, throw_dice
 from bus.randomness import RandomSource
 from schemas.friend import DialogLimits, FriendOffer, Pulse
 from schemas.ids import derived_id
+from tests.actors.friend.company import load_settings
 
 SHUT = {"trauma": 0.1, "novelty": 0.1, "quality": 0.9}
 
@@ -73,3 +75,42 @@ def test_another_seed_another_host_and_another_moment_throw_another_number():
     }
 
     assert len(thrown) == 4
+
+
+@pytest.mark.parametrize(
+    ("hours", "at", "left_s"),
+    [
+        ("22:00-07:00", "21:59:59", 0.0),
+        ("22:00-07:00", "22:00:00", 9 * 3600.0),
+        ("22:00-07:00", "00:30:00", 6.5 * 3600.0),
+        ("22:00-07:00", "06:59:59", 1.0),
+        ("22:00-07:00", "07:00:00", 0.0),
+        ("09:00-17:30", "12:00:00", 5.5 * 3600.0),
+        ("09:00-17:30", "18:00:00", 0.0),
+        ("05:00-05:00", "05:00:00", 0.0),
+        ("", "03:00:00", 0.0),
+    ],
+)
+def test_quiet_hours_have_two_edges_and_may_span_midnight(hours, at, left_s):
+    hour, minute, second = map(int, at.split(":"))
+    now_s = 20_000 * 86_400.0 + 3600.0 * hour + 60.0 * minute + second
+
+    assert load_settings(quiet_hours=hours).quiet_left_s(now_s) == left_s
+
+
+@pytest.mark.parametrize("hours", ["22-7", "24:00-07:00", "22:00", "22:00-07:60", " ", "22:00-07:00x"])
+def test_hours_that_are_none_are_refused(hours):
+    with pytest.raises(ValidationError, match="quiet_hours"):
+        load_settings(quiet_hours=hours)
+
+
+def test_no_dialogue_begins_in_quiet_hours(make_company):
+    company = make_company(quiet_hours="22:00-07:00", probability=1.0, min_interval_s=0.0)
+    company.now_s = 20_000 * 86_400.0 + 23 * 3600.0
+    company.talk(["My wound! Blood!"] * 3, step_s=1.0)
+    quiet = company.core.figures()
+    company.now_s += 9 * 3600.0
+    company.talk(["My wound! Blood!"] * 3, step_s=1.0)
+
+    assert (quiet["declined.quiet_hours"], quiet["dialogs_opened"]) == (3, 0)
+    assert company.core.figures()["dialogs_opened"] == 3

@@ -85,5 +85,17 @@ def test_a_limit_is_crossed_beyond_its_edge(name, fine, bad, settings):
     assert (limit_crossed(calm | {name: Gauge(bad)}, settings) or "").startswith(f"{name} {bad}")
 
 
+@pytest.mark.parametrize(("echoes", "is_crossed"), [([0.0] * 8 + [1.0] * 3, False), ([0.25, 0.35] * 5, True)])
+def test_a_mean_is_beyond_its_limit_by_more_than_its_standard_error(echoes, is_crossed, settings):
+    found = gauges((), NOTHING._replace(echoes=echoes))
+
+    assert found["prompt_echo"].value > settings.max_prompt_echo
+    assert (limit_crossed(found, settings) is not None) is is_crossed
+
+
+def test_echo_is_not_judged_by_a_few_dialogues():
+    assert gauges((), NOTHING._replace(echoes=[1.0] * 9))["prompt_echo"].value is None
+
+
 def test_what_cannot_be_measured_crosses_no_limit(settings):
     assert limit_crossed(gauges((), NOTHING), settings) is None

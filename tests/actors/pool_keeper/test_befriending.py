@@ -288,3 +288,12 @@ def test_a_pool_of_version_2_gets_the_tables_on_a_copy(tmp_path: Path, open_keep
 
 def test_a_new_pool_file_is_for_the_user_alone(keeper: Any) -> None:
     assert (keeper.home / POOL).stat().st_mode & 0o777 == 0o600
+
+
+def test_an_older_pool_file_that_others_may_read_becomes_the_user_s_alone(open_keeper: Any, tmp_path: Path) -> None:
+    (tmp_path / "pool").mkdir()
+    (tmp_path / POOL).touch(0o644)
+
+    open_keeper(tmp_path)
+
+    assert (tmp_path / POOL).stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,1 @@
+"""Labelled images from files, and how they are divided (seed 002, sections III and IV.2)."""

@@ -1,0 +1,8 @@
+"""The renderer: scenes as prompts, made of a closed vocabulary.
+
+In: a scene and the settings. Out: a prompt. The same scene gives the same prompt everywhere.
+"""
+
+from actors.nightly_observer.renderer.rendering import render
+
+__all__ = ["render"]

@@ -1,0 +1,158 @@
+"""A night brought to its end: by the observer of the running loop, or by a company brought up for it alone.
+
+In: where settings come from, the request. Out: its `NightReport`. Where a loop runs, its supervisor publishes the
+request to the observer that sits there. Where none runs, interrupted runs are brought to their end first; then a run of
+the pool-keeper and the nightly-observer alone lives the night, recorded and replayed like any other. An interrupt stops
+that run in order; in a running loop the night goes on, and only the waiting ends.
+"""
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from schemas.ids import RunId
+from schemas.inputs import InputSet
+from schemas.manifest import RunManifest
+from schemas.night import NightRequest
+from schemas.night_report import REPORTS_PATH, NightReport, NightReports
+from schemas.roles import Role
+from supervisor.advice import advise
+from supervisor.asking import ask_home
+from supervisor.bring_up import clear_runtime, finish_interrupted
+from supervisor.configuration import Sources, load_configuration
+from supervisor.control import Request
+from supervisor.errors import ControlError, SupervisorError
+from supervisor.home import Home, runtime_folder
+from supervisor.inputs import PreparedInputs, store_inputs
+from supervisor.left_out import LeftOut
+from supervisor.lock import Holder, find_holder, hold_home
+from supervisor.log_lines import utc_text
+from supervisor.manifest import Protection, make_manifest
+from supervisor.plan import seats_of
+from supervisor.pool.orders import publish, stage, writing_orders
+from supervisor.quiet_session import QuietSession
+from supervisor.run_files import freeze_settings
+from supervisor.run_life import Limits, RunLife
+from supervisor.runs import RunFolder, next_ordinal
+
+OBSERVER: Final[Role] = "nightly-observer"
+COMPANY: Final[tuple[Role, ...]] = ("pool-keeper", OBSERVER)
+LOOK_S: Final = 0.1
+ALIVE_S: Final = 5.0
+"""How often it is looked whether somebody still lives the night."""
+UNPROTECTED: Final = Protection("none", "curve")
+"""A run without a dreamer has nobody to box; the night has a box of its own."""
+
+Waiting = Callable[[float], None]
+"""Told now and then how long the night has taken, s."""
+
+
+class NightLostError(SupervisorError):
+    """Nobody lives the night that was asked for."""
+
+
+def conduct(sources: Sources, request: NightRequest, waiting: Waiting) -> NightReport:
+    """Have the night lived. Raises OneirosError when nobody can."""
+    home = sources.home
+    home.create()
+    if find_holder(home) is not None:
+        return _by_the_running(home, request, waiting)
+    runtime = runtime_folder(home.root)
+    with hold_home(home, Holder(pid=os.getpid(), started_at=utc_text(time.time()), runtime=str(runtime))):
+        try:
+            return _by_a_company(sources, runtime, request, waiting)
+        finally:
+            clear_runtime(runtime)
+
+
+def report_on(home: Home, night_id: str) -> NightReport | None:
+    """What came of a request; None while nothing did."""
+    try:
+        return NightReports.model_validate_json((home.root / REPORTS_PATH).read_bytes()).of(night_id)
+    except (OSError, ValidationError):
+        return None
+
+
+def say_to_observer(home: Home, run: RunFolder, observer: str, request: NightRequest) -> None:
+    """Let the observer of the run that is lived hear `request`. Raises ControlError."""
+    with writing_orders(run):
+        staged = stage(run, run.read_manifest(), [request], lambda _count: None, observer)
+        ask_home(home, Request(verb="publish", segment=staged.segment))
+
+
+def _by_the_running(home: Home, request: NightRequest, waiting: Waiting) -> NightReport:
+    run, observer = _observer_of(home)
+    say_to_observer(home, run, observer, request)
+    began = asked = time.monotonic()
+    while (report := report_on(home, request.night_id)) is None:
+        if find_holder(home) is None:
+            raise NightLostError("the loop was stopped before the night was over; say the command again")
+        if time.monotonic() > asked + ALIVE_S:
+            _observer_of(home)
+            asked = time.monotonic()
+        waiting(time.monotonic() - began)
+        time.sleep(LOOK_S)
+    return report
+
+
+def _observer_of(home: Home) -> tuple[RunFolder, str]:
+    """The run that is lived, and its observer. Raises ControlError, and NightLostError for one that was given up."""
+    status = ask_home(home, Request(verb="status")).status
+    if status is None:
+        raise ControlError("the supervisor's answer does not say which run it lives")
+    observers = [actor for actor in status.actors if actor.role == OBSERVER]
+    if not observers:
+        raise ControlError("no nightly-observer sits in the run; stop it and say the command again")
+    if observers[0].state == "failed":
+        why = observers[0].reason or "it failed too often"
+        raise NightLostError(f"{observers[0].name} was given up ({why}); {advise('restart ' + OBSERVER, home.root)}")
+    return RunFolder(home, RunId(status.run_id)), observers[0].name
+
+
+def _by_a_company(sources: Sources, runtime: Path, request: NightRequest, waiting: Waiting) -> NightReport:
+    home, began = sources.home, time.monotonic()
+    finish_interrupted(home, runtime)
+    manifest = _manifest(sources)
+    run = RunFolder(home, RunId(manifest.run_id))
+    try:
+        with writing_orders(run):
+            staged = stage(run, manifest, [request], lambda _count: None, OBSERVER)
+            run.write_manifest(manifest)
+            freeze_settings(run, sources)
+            publish(run, staged.segment)
+    except BaseException:
+        if not run.manifest_file.exists():
+            shutil.rmtree(run.journal, ignore_errors=True)
+        raise
+
+    def is_over() -> bool:
+        waiting(time.monotonic() - began)
+        return report_on(home, request.night_id) is not None
+
+    with QuietSession(home, runtime) as session:
+        life = RunLife(session, run, manifest, manifest.seats, Limits(is_over=is_over))
+        session.conduct(life)
+    run.close(life.figures("night"))
+    report = report_on(home, request.night_id)
+    if report is None:
+        reasons = [f"{name} cannot start: {why}" for name, why in life.supervision.cannot_start.items()]
+        raise NightLostError("; ".join(reasons) or f"the night was not lived: {life.supervision.stop_reason}")
+    return report
+
+
+def _manifest(sources: Sources) -> RunManifest:
+    """The manifest of a run that has neither pictures nor facts, and the company of a night alone."""
+    inputs = InputSet(pictures=(), factoids=())
+    content = inputs.to_bytes()
+    prepared = PreparedInputs(inputs, content, hashlib.sha256(content).hexdigest(), LeftOut(), ())
+    store_inputs(prepared, sources.home.inputs)
+    configuration, ordinal = load_configuration(sources), next_ordinal(sources.home)
+    seats = seats_of(COMPANY)
+    return make_manifest(configuration, prepared.sha256, seats, ordinal, datetime.now(UTC), UNPROTECTED)
