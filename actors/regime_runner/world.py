@@ -7,12 +7,10 @@ when the world opens; when it closes, every guard is told to end its trial, and 
 """
 
 import json
-import os
 import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Final
 
 from actors.regime_runner.blank_result import blank_result
 from actors.regime_runner.scratch import sweep
+from bus.answering import Answering
 from bus.core import Ask, Observed
 from schemas.regimes import TrialOrder
 from schemas.tiers import SCRATCH_PATH
@@ -87,9 +86,7 @@ class TrialWorld:
         self._scratch = self._home / SCRATCH_PATH
         self._environment = dict(environment)
         self._guards: dict[str, Guard] = {}
-        self._told: deque[Observed] = deque()
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._lock = threading.Lock()
+        self._told = Answering()
         self._scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         for line in sweep(self._scratch):
             note(line)
@@ -108,15 +105,11 @@ class TrialWorld:
 
     def answers(self) -> list[Observed]:
         """What has come since the last call."""
-        try:
-            os.eventfd_read(self._bell)
-        except BlockingIOError:
-            return []
-        return [self._told.popleft() for _ in range(len(self._told))]
+        return self._told.answers()
 
     def fileno(self) -> int:
         """Readable while answers wait."""
-        return self._bell
+        return self._told.fileno()
 
     def close(self) -> None:
         """Have every guard end its trial, and wait for that; what stays is killed."""
@@ -129,21 +122,12 @@ class TrialWorld:
             if guard.listener.is_alive():
                 guard.process.kill()
                 guard.listener.join(1.0)
-        with self._lock:
-            bell, self._bell = self._bell, -1
-        if bell >= 0:
-            os.close(bell)
-
-    def _tell(self, observed: Observed) -> None:
-        self._told.append(observed)
-        with self._lock:
-            if self._bell >= 0:
-                os.eventfd_write(self._bell, 1)
+        self._told.close()
 
     def _survey(self) -> None:
         from actors.regime_runner.survey import take_survey  # noqa: PLC0415 - only an evaluation pays for it
 
-        self._tell(Observed("survey", take_survey(self._scratch).model_dump_json().encode()))
+        self._told.tell(Observed("survey", take_survey(self._scratch).model_dump_json().encode()))
 
     def _prepare(self, order: TrialOrder) -> None:
         command = [sys.executable, "-P", "-m", MODULE, "--scratch-root", str(self._scratch)]
@@ -159,7 +143,7 @@ class TrialWorld:
             )
         except OSError as error:
             why = f"no guard could be started: {error}"
-            self._tell(Observed("trial", blank_result(order, "failed", why).model_dump_json().encode()))
+            self._told.tell(Observed("trial", blank_result(order, "failed", why).model_dump_json().encode()))
             return
         guard = Guard(order, process, self._scratch)
         guard.listener = threading.Thread(target=self._listen, args=(guard,), name=order.trial_id, daemon=True)
@@ -168,7 +152,7 @@ class TrialWorld:
         guard.listener.start()
 
     def _listen(self, guard: Guard) -> None:
-        guard.listen(self._tell)
+        guard.listen(self._told.tell)
         self._guards.pop(guard.order.trial_id, None)
 
 

@@ -6,14 +6,13 @@ that a thread which hangs ends the trial. A breach is acted on before it is told
 process dies, what was changed is put back: by this process or by the next one.
 """
 
-import os
 import queue
 import threading
-from contextlib import suppress
 from typing import Final
 
 from actors.safety_watchdog.vigil import Place, Vigil
 from actors.safety_watchdog.watching import FAILED, Recovered
+from bus.answering import Answering
 from bus.core import Ask, Observed
 from schemas.base import Record
 
@@ -26,8 +25,7 @@ class WatchdogWorld:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._asks: queue.SimpleQueue[Ask | None] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[Observed] = queue.SimpleQueue()
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._answers = Answering()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
@@ -37,22 +35,17 @@ class WatchdogWorld:
 
     def answers(self) -> list[Observed]:
         """What has come since the last call, oldest first."""
-        with suppress(BlockingIOError):
-            os.eventfd_read(self._bell)
-        found: list[Observed] = []
-        while not self._answers.empty():
-            found.append(self._answers.get())
-        return found
+        return self._answers.answers()
 
     def fileno(self) -> int:
         """Readable while answers wait."""
-        return self._bell
+        return self._answers.fileno()
 
     def close(self) -> None:
         """End the watch: what was changed is put back, and a trial that runs is ended by its guard."""
         self._asks.put(None)
         self._thread.join(CLOSE_PATIENCE_S)
-        os.close(self._bell)
+        self._answers.close()
 
     def _run(self) -> None:
         try:
@@ -69,6 +62,4 @@ class WatchdogWorld:
             vigil.close()
 
     def _say(self, name: str, record: Record) -> None:
-        self._answers.put(Observed(name, record.model_dump_json().encode()))
-        with suppress(OSError):  # closed: nobody listens any more
-            os.eventfd_write(self._bell, 1)
+        self._answers.tell(Observed(name, record.model_dump_json().encode()))
