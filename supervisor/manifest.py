@@ -4,6 +4,7 @@ In: the resolved configuration, the name of the input set, the seats. Out: `RunM
 process starts. The wall clock is read once, here.
 """
 
+import os
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Literal
 from schemas.isolation import Rung
 from schemas.manifest import Fingerprint, RunManifest, Seat
 from supervisor.configuration import Configuration
-from supervisor.nursery import PINNED
+from supervisor.nursery import pinned_environment
 from supervisor.runs import name_run
 
 
@@ -45,7 +46,7 @@ def make_manifest(
         inputs_sha256=inputs_sha256,
         started_at_ns=int(moment.timestamp() * 1_000_000) * 1000,
         fingerprint=take_fingerprint(),
-        pinned_environment=PINNED,
+        pinned_environment=pinned_environment(os.environ),
         isolation=protection.isolation,
         keys=protection.keys,
     )

@@ -27,7 +27,9 @@ PINNED: Final[tuple[tuple[str, str], ...]] = (
 )
 """What every actor's environment holds whatever the user's says: results may not depend on a thread count."""
 KEPT: Final = ("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TMPDIR", "TZ", "VIRTUAL_ENV")
-KEPT_PREFIXES: Final = ("CUDA_", "LC_", "MKL_", "NPY_", "NVIDIA_", "OPENBLAS_")
+ARITHMETIC: Final = ("MKL_", "NPY_", "OPENBLAS_")
+"""Beginnings of the variables that choose kernels, and so the last bits of a result."""
+KEPT_PREFIXES: Final = ("CUDA_", "LC_", "NVIDIA_", *ARITHMETIC)
 """What actors keep of the user's environment: what programs are found by, what arithmetic depends on; no token."""
 PATIENCE_S: Final = 10.0
 NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
@@ -37,6 +39,18 @@ def actor_environment(ours: Mapping[str, str]) -> dict[str, str]:
     """What an actor's environment is, where `ours` is that of the supervisor."""
     kept = {name: value for name, value in ours.items() if name in KEPT or name.startswith(KEPT_PREFIXES)}
     return {**kept, **dict(PINNED)}
+
+
+def pinned_environment(ours: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What decides the bits of a run that is started from `ours`, by name: for its manifest."""
+    found = {name: value for name, value in ours.items() if name.startswith(ARITHMETIC)}
+    return tuple(sorted({**found, **dict(PINNED)}.items()))
+
+
+def replaying_environment(ours: Mapping[str, str], pinned: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """What the environment of a replay is: that of an actor, its arithmetic as it was `pinned` for the run."""
+    kept = {name: value for name, value in actor_environment(ours).items() if not name.startswith(ARITHMETIC)}
+    return {**kept, **dict(pinned)}
 
 
 class Nursery:

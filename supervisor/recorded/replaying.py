@@ -26,7 +26,7 @@ from schemas.ids import RunId
 from schemas.manifest import Seat
 from supervisor.home import Home
 from supervisor.kernel import bind_to_parent
-from supervisor.nursery import actor_environment
+from supervisor.nursery import replaying_environment
 from supervisor.recorded.endings import find_lack
 from supervisor.recorded.locating import Damaged, locate
 from supervisor.recorded.stored_content import ReplayedStore
@@ -59,7 +59,7 @@ def start_replay(request: ReplayRequest) -> subprocess.Popen[str]:
     """
     asked = json.dumps(asdict(request), default=str)
     command = [sys.executable, "-P", "-m", "supervisor.recorded.replaying", asked, str(os.getpid())]
-    environment = actor_environment(os.environ)
+    environment = replaying_environment(os.environ, request.run.read_manifest().pinned_environment)
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, process_group=0)
 
 

@@ -12,7 +12,7 @@ from bus.inheritance import arguments_for, inherit
 from bus.keys import KeyBook
 from supervisor.equipment import Equipment
 from supervisor.errors import SocketsRefusedError
-from supervisor.nursery import PINNED, actor_environment
+from supervisor.nursery import PINNED, actor_environment, pinned_environment, replaying_environment
 from supervisor.plan import default_seats
 
 SEATS = default_seats()
@@ -124,3 +124,11 @@ def test_an_actors_environment_holds_nothing_that_a_shell_keeps_to_itself() -> N
     found = actor_environment(ours)
 
     assert found == {"PATH": "/bin", "LC_ALL": "C", **dict(PINNED)}
+
+
+def test_a_replay_has_the_arithmetic_of_its_run_and_nothing_of_what_is_set_now() -> None:
+    pinned = pinned_environment({"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "8", "HOME": "/there"})
+
+    found = replaying_environment({"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": "AVX2"}, pinned)
+
+    assert found == {"OPENBLAS_CORETYPE": "Haswell", **dict(PINNED)}

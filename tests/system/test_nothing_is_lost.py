@@ -14,8 +14,8 @@ import pytest
 
 from bus.codec import decode_body
 from schemas.dreams import DreamEntry
+from tests.system.conftest import ACTORS
 
-ACTORS = ("dreamer", "pool-keeper", "learner", "bias-synthesizer", "safety-watchdog", "regime-runner", "friend")
 FAST = ("--set=dreamer.rate_hz=60", "--set=learner.rounds_hz=30", "--set=learner.test_per_class=8")
 KILLS = 20
 
