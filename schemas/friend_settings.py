@@ -17,7 +17,7 @@ class FriendSettings(Record):
     min_interval_s: Annotated[float, Field(ge=0.0, le=86_400.0)]
     """Cool-down between two dialogues of one host."""
     quiet_hours: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")]
-    """`22:00-07:00`, UTC, of the host's clock: no dialogue begins from the first to the last minute; empty: none are."""
+    """`22:00-07:00`, UTC, of the host's clock: no dialogue begins in them; empty: there are none."""
     probability: Unit
     """Of a dialogue when a gate is open."""
     trauma_above: Unit

@@ -159,10 +159,9 @@ def friendly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FriendHouse]:
 @pytest.fixture(scope="module")
 def leo(friendly: FriendHouse) -> Iterator[FieldGuest]:
     """A foreign host that has held one dialogue."""
-    guest = FieldGuest(friendly, "leo")
-    friendly.hold(guest)
-    yield guest
-    guest.close()
+    with closing(FieldGuest(friendly, "leo")) as guest:
+        friendly.hold(guest)
+        yield guest
 
 
 def next_builds_on(house: FriendHouse, guest: FieldGuest, before: Kept) -> bool:
@@ -258,13 +257,12 @@ class Gone(NamedTuple):
 @pytest.fixture(scope="module")
 def gone(friendly: FriendHouse) -> Iterator[Gone]:
     """What became of it is looked at when the friend has waited long enough, after other tests."""
-    guest = FieldGuest(friendly, "bob")
-    friendly.hold(guest)
-    before = friendly.persona("bob")
-    guest.offer()
-    asked = guest.serve_until(GenerateLine, 2)
-    yield Gone(guest, asked, before)
-    guest.close()
+    with closing(FieldGuest(friendly, "bob")) as guest:
+        friendly.hold(guest)
+        before = friendly.persona("bob")
+        guest.offer()
+        asked = guest.serve_until(GenerateLine, 2)
+        yield Gone(guest, asked, before)
 
 
 @pytest.mark.usefixtures("gone")
