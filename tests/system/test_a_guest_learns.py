@@ -190,7 +190,7 @@ def is_cut_off_at_once_by_a_replacement(house) -> None:
         old.close()
         assert new.pool_stats().dreams_total >= 8
 
-    assert (refused.returncode, taken.returncode) == (1, 1)
+    assert (refused.returncode, taken.returncode) == (2, 2)
     assert "--replace gives it to another" in refused.stderr and "an actor of this run" in taken.stderr
 
 
