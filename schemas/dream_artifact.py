@@ -118,6 +118,10 @@ class DreamBlock(Record):
     """Of the settings that decide what is a seed: nights with another one are not compared number by number."""
     seeds: Annotated[tuple[SeedLine, ...], _LISTED]
     """The first ones in rank; as many as there is room for."""
+    renderer_version: str | None = None
+    """Of the wording of its dreams; None where a night did not note it."""
+    is_partial: bool = False
+    """Whether the day was not over when it was looked at: a later run may find more."""
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

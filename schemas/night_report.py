@@ -40,6 +40,7 @@ class NightReport(Record):
         if self.block is None:
             return f"night of {self.date}: failed, {self.problem}"
         kept = ", as before" if self.is_unchanged else ""
+        kept += ", the day is not over" if self.block.is_partial else ""
         seeds, dreams = self.block.seeds_summary.total, self.block.count
         if self.block.status == "skipped":
             return f"night of {self.date}: skipped, {self.block.skip_reason}; {seeds} seeds{kept}"

@@ -4,8 +4,11 @@ In: a `Day`, its bins, the thresholds. Out: findings for the heaviest bridges, a
 dreams are events: an answer links all that it holds by 1, a birth child and parent by 2, a factoid those that share it
 by 1. For a dream i of bin a and another bin c: w is the weight of its links into c, k the number of dreams that they
 reach, share = w / the weight of all links between a and c. A bridge has w, k and share at least as large as their
-limits. One answer can do all that by chance; so i's share of the events between a and c counts as well, and the lower
-end of its 95 % Wilson interval has to reach the limit of the share. The `top` by w x share are kept.
+limits. One answer can do all that by chance, and a dream that is in almost every answer does it with every bin. So i
+has to be with c in two events or more, and in more of its events than chance allows: were c in each of them as likely
+as in any event of the day, at most `MOST_BY_CHANCE` dreams of the day would be with a bin so often. How likely a bin is
+is counted with one event more for each bin, of that bin alone, so that a day of few events proves little. The `top` by
+w x share are kept.
 
 Bounded: an answer, or a factoid, links the first `LINKED` of its dreams; after `MOST_LINKS` links no more are made, and
 the result says that it is saturated.
@@ -21,13 +24,16 @@ import numpy as np
 from actors.nightly_observer.anchors import Anchors
 from actors.nightly_observer.bins import bins_of
 from actors.nightly_observer.day import Day
-from actors.nightly_observer.spread import wilson_low
+from actors.nightly_observer.spread import binomial_tail
 from schemas.dream_seeds import MAX_ANCHORS, Finding, evidence
 from schemas.night_settings import BridgeSettings
 
 LINKED: Final = 64
 MOST_LINKS: Final = 2_000_000
 LINEAGE_WEIGHT: Final = 2
+LEAST_EVENTS: Final = 2
+MOST_BY_CHANCE: Final = 0.05
+"""Bridges of a day that chance may be expected to make."""
 
 Pair = tuple[int, int]
 """Two dreams by row, or two bins, the lower first."""
@@ -82,14 +88,21 @@ class _Bridge:
     events: int
     """Between the bins, that it is part of."""
     cross_events: int
+    own_events: int
+    """Of the dream."""
+    likely: float
+    """The probability of the other bin in an event."""
+    pairs: int
+    """Dreams and other bins that something links."""
 
     @property
     def share(self) -> float:
         return self.weight / self.cross
 
     @property
-    def low(self) -> float:
-        return wilson_low(self.events, self.cross_events)
+    def chance(self) -> float:
+        """How many dreams of the day are expected to be with a bin so often by chance."""
+        return self.pairs * binomial_tail(self.events, self.own_events, self.likely)
 
     @property
     def rank(self) -> tuple[float, int]:
@@ -100,7 +113,7 @@ def find_bridges(day: Day, settings: BridgeSettings, bins: int, reference_weight
     """The bridges of the day, and how many pairs were together in more than `reference_weight` answers."""
     events = events_of(day)
     rows = np.array(sorted({row for event in events.found for row in event.rows}), dtype=np.int64)
-    candidates = sorted(_candidates(events, bins_of(day.pool.colours, rows, bins)), key=lambda each: each.rank)
+    candidates = sorted(_candidates(events, bins_of(day.pool.colours, rows, bins), bins), key=lambda each: each.rank)
     held = [each for each in candidates if _is_bridge(each, settings)][: settings.top]
     shown = held or candidates[:1]
     together = Counter(pair for event in events.found if event.is_answer for pair in combinations(event.rows, 2))
@@ -129,14 +142,15 @@ def events_of(day: Day) -> Events:
 def _is_bridge(each: _Bridge, settings: BridgeSettings) -> bool:
     is_wide = len(each.neighbours) >= settings.min_neighbours
     is_heavy = each.weight >= settings.min_weight and each.share >= settings.min_share
-    return is_heavy and is_wide and each.low >= settings.min_share
+    return is_heavy and is_wide and each.events >= LEAST_EVENTS and each.chance <= MOST_BY_CHANCE
 
 
-def _candidates(events: Events, of_row: dict[int, int]) -> list[_Bridge]:
-    """Every dream with every other bin that something links it with."""
+def _candidates(events: Events, of_row: dict[int, int], count: int) -> list[_Bridge]:
+    """Every dream with every other bin, of `count`, that something links it with."""
     cross: Counter[Pair] = Counter()
     cross_events: Counter[Pair] = Counter()
     part: Counter[tuple[int, int]] = Counter()
+    of_bin, of_dream = _often(events, of_row)
     reach: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
     for event in events.found:
         bins = {of_row[row] for row in event.rows}
@@ -152,9 +166,20 @@ def _candidates(events: Events, of_row: dict[int, int]) -> list[_Bridge]:
     for (row, other), weights in reach.items():
         bins_pair = _pair(of_row[row], other)
         neighbours = tuple(each for _, each in sorted((-weight, each) for each, weight in weights.items()))
-        counts = (part[row, other], cross_events[bins_pair])
+        likely = (of_bin[other] + 1) / (len(events.found) + count + 1)
+        counts = (part[row, other], cross_events[bins_pair], of_dream[row], likely, len(reach))
         found.append(_Bridge(row, of_row[row], other, weights.total(), neighbours, cross[bins_pair], *counts))
     return found
+
+
+def _often(events: Events, of_row: dict[int, int]) -> tuple[Counter[int], Counter[int]]:
+    """In how many events each bin is, and each dream."""
+    of_bin: Counter[int] = Counter()
+    of_dream: Counter[int] = Counter()
+    for event in events.found:
+        of_bin.update({of_row[row] for row in event.rows})
+        of_dream.update(event.rows)
+    return of_bin, of_dream
 
 
 def _pair(first: int, second: int) -> Pair:
@@ -169,7 +194,7 @@ def _finding(each: _Bridge, settings: BridgeSettings, day: Day, anchors: Anchors
         settings.min_weight,
         each.cross_events,
         events=each.events,
-        wilson_low=each.low,
+        chance=each.chance,
         w=each.weight,
         k=len(each.neighbours),
         share=each.share,

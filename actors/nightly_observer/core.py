@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from bus.core import Ask, Fired, Input, Note, Observed, Outcome, Received, Scalar, Send, SetTimer, Started, WriteFile
-from schemas.night import NightRequest, SnapshotReady, SnapshotRequest
+from schemas.night import DAY_NS, NightRequest, SnapshotReady, SnapshotRequest, begin_of
 
 NIGHT: Final = "night"
 PATIENCE: Final = "snapshot"
@@ -33,6 +33,8 @@ class State:
     attempts: int = 0
     """How often the snapshot was asked for."""
     snapshot_sha256: str = ""
+    taken_at_ns: int = 0
+    """When its inputs were taken."""
     reports: list[dict[str, Any]] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     """Ids of the last requests."""
@@ -47,9 +49,11 @@ class NightlyObserver:
     def __init__(self) -> None:
         self._state = State()
 
-    def handle(self, event: Input, now_ns: int) -> Outcome:  # noqa: ARG002 - a night is named by its date
+    def handle(self, event: Input, now_ns: int) -> Outcome:
         """Decide on one input."""
         outcome = Outcome()
+        if self._state.phase != NIGHT:
+            self._state.taken_at_ns = now_ns
         match event:
             case Started():
                 self._resume(outcome)
@@ -137,14 +141,16 @@ class NightlyObserver:
             return
         if ready.problem is not None:
             outcome.notes.append(Note("warning", ready.problem))
-        state.snapshot_sha256 = ready.sha256
+        state.snapshot_sha256, state.taken_at_ns = ready.sha256, ready.taken_at_ns
         self._ask_night(outcome)
 
     def _ask_night(self, outcome: Outcome) -> None:
         state = self._state
         state.phase = NIGHT
         asked = {name: value for name, value in state.waiting[0].items() if name != "is_fresh"}
-        outcome.asks.append(Ask(NIGHT, json.dumps({**asked, "snapshot_sha256": state.snapshot_sha256}).encode()))
+        is_partial = state.taken_at_ns < begin_of(asked["date"]) + DAY_NS
+        told = {**asked, "snapshot_sha256": state.snapshot_sha256, "is_partial": is_partial}
+        outcome.asks.append(Ask(NIGHT, json.dumps(told).encode()))
 
     def _conclude(self, data: bytes, outcome: Outcome) -> None:
         from schemas.night_report import MAX_REPORTS, REPORTS_PATH, NightReport  # noqa: PLC0415 - days without nights

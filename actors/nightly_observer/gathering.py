@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Final
 
 from actors.nightly_observer.anchors import Anchors
-from actors.nightly_observer.day import InputManifest, Problem
+from actors.nightly_observer.day import SNAPSHOT, InputManifest, Problem
 from actors.nightly_observer.kernel import find_seeds
 from actors.nightly_observer.looking import look_at
-from actors.nightly_observer.ordering import NightOrder
+from actors.nightly_observer.ordering import OWN_INPUTS, NightOrder
 from actors.nightly_observer.stage import Found
 from schemas.dream_seeds import Block, DefragObserved, DreamSeed, ForgetfulnessHealth
 from schemas.night_places import SNAPSHOT_FILE, inputs_folder
 from schemas.night_settings import RuntimeSettings
 
 MAX_NOTES: Final = 16
+PLACES: Final = (SNAPSHOT, *OWN_INPUTS)
+"""Sources that a note names; what another system calls its files is told to nobody."""
 READING_FAULTS: Final = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, AttributeError)
 
 
@@ -93,5 +95,6 @@ def _counted(problems: Iterable[Problem]) -> tuple[str, ...]:
     """What was wrong and how often, without the names of files: they hold names of runs and of guests."""
     counts: Counter[str] = Counter()
     for source, what, times in problems:
-        counts[f"{source.split('/')[0]}: {what}"] += times
+        place = source.partition("/")[0]
+        counts[f"{place if place in PLACES else 'files'}: {what}"] += times
     return tuple(f"{what}, {count} times" for what, count in sorted(counts.items()))[:MAX_NOTES]

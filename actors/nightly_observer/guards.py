@@ -3,8 +3,8 @@
 In: the tallies of a day's guards and the thresholds. Out: a finding and a tally for each guard that had an opportunity.
 A guard that acted k times of n is over its limit when n is at least `min_opportunities` and the lower end of the 95 %
 Wilson interval of k / n is at least `min_rate` and unlike the nights before: median + `mads` scaled deviations of their
-rates. The cap of the bias is over its limit as well when it held at least `max_clamped` of what it could on
-`clamped_nights` nights running.
+rates. The cap of the bias holds every bias on the way from where it begins: it needs a night before to be held against.
+It is over its limit as well when it held at least `max_clamped` of what it could on `clamped_nights` nights running.
 """
 
 from itertools import takewhile
@@ -54,7 +54,8 @@ def _finding(guard: Guard, tonight: Tally, settings: GuardOveruseSettings, histo
     rates = _rates(guard, history)
     limit = max(settings.min_rate, unusual_above(rates, settings.mads)) if rates else settings.min_rate
     low = wilson_low(*tonight)
-    is_over = tonight.n >= settings.min_opportunities and low >= limit
+    is_comparable = bool(rates) or guard.name != CAP
+    is_over = is_comparable and tonight.n >= settings.min_opportunities and low >= limit
     running = _nights_clamped(guard, settings) if guard.name == CAP else 0
     is_stuck = running >= settings.clamped_nights
     numbers = {"k": tonight.k, "rate": tonight.k / tonight.n, "wilson_low": low, "nights_before": len(rates)}

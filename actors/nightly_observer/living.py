@@ -20,6 +20,7 @@ from actors.nightly_observer.gathering import Gathered, gather
 from actors.nightly_observer.keeping import Nights, Ref
 from actors.nightly_observer.kernel import KERNEL_VERSION
 from actors.nightly_observer.ordering import NightOrder, Result
+from actors.nightly_observer.renderer import RENDERER_VERSION
 from actors.nightly_observer.sealing import Seal
 from actors.nightly_observer.stage import Decision, decide, dream, line_of, summary_of
 from actors.nightly_observer.verifying import read_block
@@ -82,6 +83,8 @@ def _replayed(lived: Lived) -> dict[str, Any]:
         "content_commits": lived.commits,
         "inputs_sha256": None if lived.looked.manifest is None else lived.looked.manifest.digest(),
         "seeds": [line_of(seed).model_dump(mode="json") for seed in lived.looked.found.seeds],
+        "kernel_version": KERNEL_VERSION,
+        "renderer_version": RENDERER_VERSION,
         "notes": lived.looked.notes,
     }
 
@@ -170,6 +173,8 @@ def _block(
         config_sha256=settings.sha256(),
         method_sha256=settings.method_sha256(),
         seeds=(),
+        renderer_version=RENDERER_VERSION,
+        is_partial=order.is_partial,
     )
     lines = [line_of(seed) for seed in looked.found.seeds[:MOST_LINES]]
     return bare.model_copy(update={"seeds": _fitting(lines, MAX_BLOCK_BYTES - len(bare.canonical()))})

@@ -36,6 +36,8 @@ class NightOrder:
     snapshot_sha256: str = ""
     """Of the snapshot of the pool; empty where there is none."""
     mode: Mode = "run"
+    is_partial: bool = False
+    """Whether the day was not over when its inputs were taken."""
 
     @property
     def settings(self) -> RuntimeSettings:

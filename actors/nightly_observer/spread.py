@@ -39,6 +39,18 @@ def wilson_low(k: int, n: int) -> float:
     return max(0.0, (rate + z2 / (2.0 * n) - spread) / (1.0 + z2 / n))
 
 
+def binomial_tail(k: int, n: int, rate: float) -> float:
+    """The probability of k or more in n, each with probability `rate`, which is below 1."""
+    if k <= 0 or rate <= 0.0 or k > n:
+        return float(k <= 0)
+    ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    term = total = math.exp(ways + k * math.log(rate) + (n - k) * math.log1p(-rate))
+    for each in range(k, n):
+        term *= (n - each) / (each + 1) * rate / (1.0 - rate)
+        total += term
+    return min(1.0, total)
+
+
 def wilson_high(k: int, n: int) -> float:
     """The upper end of the 95 % Wilson interval of a rate of k in n; 1 for n = 0."""
     return 1.0 - wilson_low(n - k, n)

@@ -26,6 +26,7 @@ from bus.answering import Answering
 from bus.box.errors import IsolationRefusedError
 from bus.core import Ask, Observed
 from bus.files import write_atomically
+from schemas.errors import OneirosError
 from schemas.isolation import Demand, Rung
 from schemas.night_places import INPUTS, KEY_FILE, MANIFEST_FILE, inputs_folder, night_folder
 
@@ -34,8 +35,10 @@ PRIVATE: Final = 0o600
 PRIVATE_FOLDER: Final = 0o700
 
 
-class KeyFaultError(ValueError):
+class KeyFaultError(OneirosError):
     """The key of a home cannot be used."""
+
+    is_permanent = True
 
 
 @dataclass(frozen=True)
@@ -115,27 +118,28 @@ def make_folders(home: Path, date: str) -> None:
 def key_of(home: Path) -> bytes:
     """The key of `home`, made when there is none. Raises KeyFaultError, OSError."""
     path = home / KEY_FILE
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
-    except FileExistsError:
-        return read_key(path)
-    try:
-        key = secrets.token_bytes(KEY_BYTES)
-        os.write(descriptor, key)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    return key
+    if not path.is_symlink() and not path.exists():
+        made = path.with_name(f".{path.name}.made")
+        write_atomically(made, secrets.token_bytes(KEY_BYTES), PRIVATE)
+        with suppress(FileExistsError):  # whoever was first made the key
+            os.link(made, path)
+        made.unlink()
+    return read_key(path)
 
 
 def read_key(path: Path) -> bytes:
     """The key in the file at `path`. Raises KeyFaultError, OSError."""
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode) or stat.S_IMODE(found.st_mode) & 0o077:
-        raise KeyFaultError(f"others may read the key of the nights: chmod 600 {path.name}, or make it a file")
+        raise KeyFaultError(
+            f"others may read the key of the nights: chmod 600 {KEY_FILE} of the home, or make it a file"
+        )
     key = path.read_bytes()
     if len(key) != KEY_BYTES:
-        raise KeyFaultError(f"the key of the nights has {len(key)} bytes, not {KEY_BYTES}; remove it")
+        raise KeyFaultError(
+            f"the key of the nights, {KEY_FILE} of the home, has {len(key)} bytes, not {KEY_BYTES}; put it back from a "
+            "copy, or remove it: then earlier nights cannot be held against what they committed to"
+        )
     return key
 
 

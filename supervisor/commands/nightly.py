@@ -220,7 +220,8 @@ def doctor(context: click.Context, /, *, sources: "Sources", as_json: bool) -> N
 def replay(context: click.Context, /, *, sources: "Sources", date: str, as_json: bool) -> None:
     """Live the night of DATE again from what is kept of its inputs, and compare; nothing is written.
 
-    Exit code 0: the same; 1: it differs, with the seeds and the inputs that do; 2: there is nothing to compare with.
+    Exit code 0: the same; 1: it differs, with the seeds and the inputs that do, and whether formulas (method_changed)
+    or words (wording_changed) are other ones by now; 2: there is nothing to compare with.
 
     \b
     Example:

@@ -72,7 +72,8 @@ def diff(context: click.Context, /, first: str, second: str, home: "Home", as_js
     """Show what changed from the night A to the night B: seeds, numbers, the method.
 
     Seeds are held against each other by anchor when both nights have stable ones (`id_privacy: hash`), else by type.
-    One line and exit code 0 when nothing changed, exit code 1 otherwise.
+    One line and exit code 0 when nothing changed, exit code 1 otherwise. Other words for the same scenes are told as
+    wording_changed, and are no change.
 
     \b
     Example:
@@ -118,7 +119,7 @@ def explain(seed: str, date: str, home: "Home", as_json: bool) -> None:
     """Show by which formula a seed came about: its numbers, its threshold, how many observations it rests on.
 
     SEED is a type, the rank of a seed in the night from 1 on, or the beginning of an anchor. Without a night the rules
-    of a type are shown.
+    of a type are shown. The numbers that a value was made of are kept for the strongest seed of each type alone.
 
     \b
     Examples:

@@ -34,10 +34,10 @@ class TrainGroup(click.Group):
 
 @click.group(cls=TrainGroup, subcommand_metavar="CONFIG | COMMAND [ARGS]...")
 def command() -> None:
-    """Train a model as CONFIG (TOML or YAML) says, so that the run can be proved again, bit for bit.
+    """Train a model so that the run can be proved again, bit for bit.
 
-    `train CONFIG` is short for `train run CONFIG`. Everything of a run is in HOME/artifacts/training/RUN; RUN is its
-    name, a beginning of it, its number, `latest`, or a path.
+    CONFIG is TOML or YAML; `train CONFIG` is short for `train run CONFIG`. Everything of a run is in
+    HOME/artifacts/training/RUN; RUN is its name, a beginning of it, its number, `latest`, or a path.
 
     \b
     Examples:

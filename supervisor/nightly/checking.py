@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.nightly_observer.anchors import KEY_BYTES
-from actors.nightly_observer.sealing import INSTALL, SECRET
+from actors.nightly_observer.sealing import INSTALL, SECRET, seal_of
 from actors.nightly_observer.starting import rung_of
 from bus.box.errors import IsolationRefusedError
 from bus.box.landlock import landlock_abi
@@ -64,6 +64,9 @@ def _sealing(runtime: RuntimeSettings) -> Finding:
         return _finding("sealing", "FAIL", f"pyrage is not installed: {INSTALL}")
     if not storage.recipients:
         text = "no recipient: no dream is made; `supervisor nightly keygen --out FILE` makes one"
+        return _finding("sealing", "FAIL", text)
+    if seal_of(storage).fault is not None:
+        text = "a recipient is damaged, a character of it was changed: no dream is made; copy it from its identity file"
         return _finding("sealing", "FAIL", text)
     return _finding("sealing", "PASS", f"sealed for {len(storage.recipients)}")
 

@@ -43,7 +43,11 @@ class Compared(Record):
     changed_seeds: tuple[str, ...]
     """Seeds that were there and are not, or the other way round, or have other numbers."""
     changed_inputs: tuple[str, ...]
-    """Relative to the home."""
+    """Relative to the home; of a guest without its name."""
+    wording_changed: bool
+    """The renderer is another: the same scenes are told in other words, and what was committed to differs."""
+    method_changed: bool
+    """The formulas are other ones."""
     notes: tuple[str, ...]
 
 
@@ -71,12 +75,20 @@ def compare(home: Home, date: str, settings: EngineSettings) -> Compared:
         rung=rung_of(settings.supervisor.strongest_box, settings.supervisor.isolation),
         snapshot_sha256=_snapshot(folder, kept),
         mode="replay",
+        is_partial=block.is_partial,
     )
     start = Start(actor_environment(os.environ), settings.nightly.limit_s)
-    ended = start_night(order, read_key(home.root / KEY_FILE), start)
+    ended = start_night(order, _key(home), start)
     if ended.result is None:
         raise SupervisorError(f"night of {date}: {ended.problem}")
     return _compared(date, block, kept, ended.result)
+
+
+def _key(home: Home) -> bytes:
+    try:
+        return read_key(home.root / KEY_FILE)
+    except FileNotFoundError:
+        raise NightGoneError(f"the key of the nights is gone: without {KEY_FILE} nothing can be compared") from None
 
 
 def _kept(folder: Path, date: str) -> dict[str, Any]:
@@ -104,7 +116,7 @@ def _compared(date: str, block: DreamBlock, kept: dict[str, Any], result: dict[s
     after = {_seed(line) for line in again["seeds"][: len(block.seeds) or None]}
     told = {file["path"]: (file["sha256"], file["counted_bytes"]) for file in kept["files"]}
     found = {file["path"]: (file["sha256"], file["counted_bytes"]) for file in result["manifest"] or ()}
-    inputs = sorted(path for path in told.keys() | found.keys() if told.get(path) != found.get(path))
+    inputs = sorted({_unnamed(path) for path in told.keys() | found.keys() if told.get(path) != found.get(path)})
     is_same = (
         tuple(again["content_commits"]) == block.content_commits
         and again["skip_reason"] == block.skip_reason
@@ -116,8 +128,18 @@ def _compared(date: str, block: DreamBlock, kept: dict[str, Any], result: dict[s
         is_same=is_same,
         changed_seeds=tuple(sorted(before ^ after)),
         changed_inputs=tuple(inputs),
+        wording_changed=again["renderer_version"] != block.renderer_version,
+        method_changed=again["kernel_version"] != block.kernel_version,
         notes=tuple(again["notes"]),
     )
+
+
+def _unnamed(path: str) -> str:
+    """`path`, if it is not of a guest, whose name is its own affair."""
+    folder, _, name = path.rpartition("/")
+    is_of_an_actor = folder.startswith("logs/refusals") or folder.startswith("journal/")
+    is_known = any(name.removesuffix(".jsonl") == role or name.startswith(f"{role}-") for role in ROLES)
+    return f"{folder}/ (a guest's)" if is_of_an_actor and not is_known else path
 
 
 def _seed(line: dict[str, Any]) -> str:

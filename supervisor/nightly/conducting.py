@@ -3,7 +3,8 @@
 In: where settings come from, the request. Out: its `NightReport`. Where a loop runs, its supervisor publishes the
 request to the observer that sits there. Where none runs, interrupted runs are brought to their end first; then a run of
 the pool-keeper and the nightly-observer alone lives the night, recorded and replayed like any other. An interrupt stops
-that run in order; in a running loop the night goes on, and only the waiting ends.
+that run in order; in a running loop the night goes on, and only the waiting ends. Who comes while another night, or a
+loop, is just beginning or ending waits for its turn.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ from supervisor.asking import ask_home
 from supervisor.bring_up import clear_runtime, finish_interrupted
 from supervisor.configuration import Sources, load_configuration
 from supervisor.control import Request
-from supervisor.errors import ControlError, SupervisorError
+from supervisor.errors import AlreadyRunningError, ControlError, NotRunningError, SilentError, SupervisorError
 from supervisor.home import Home, runtime_folder
 from supervisor.inputs import PreparedInputs, store_inputs
 from supervisor.left_out import LeftOut
@@ -54,14 +55,48 @@ Waiting = Callable[[float], None]
 """Told now and then how long the night has taken, s."""
 
 
+TURN_S: Final = 20.0
+"""How long a supervisor may hold the home and not be heard, before that is told as a fault."""
+MOST_TURNS: Final = 3
+"""How often a night is asked for anew when the loop that was asked is gone."""
+
+
 class NightLostError(SupervisorError):
     """Nobody lives the night that was asked for."""
 
 
+class LoopGoneError(NightLostError):
+    """The loop that was asked ended before the night did."""
+
+
 def conduct(sources: Sources, request: NightRequest, waiting: Waiting) -> NightReport:
     """Have the night lived. Raises OneirosError when nobody can."""
+    sources.home.create()
+    return in_turn(lambda: _conduct(sources, request, waiting))
+
+
+def in_turn(
+    conducted: Callable[[], NightReport],
+    clock_s: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> NightReport:
+    """What `conducted` gives, called again while whoever holds the home begins or ends. Raises what it raises last."""
+    until_s, turns = clock_s() + TURN_S, 1
+    while True:
+        try:
+            return conducted()
+        except LoopGoneError:
+            if turns == MOST_TURNS:
+                raise
+            until_s, turns = clock_s() + TURN_S, turns + 1
+        except (ControlError, NotRunningError, AlreadyRunningError) as error:
+            if isinstance(error, SilentError) or clock_s() > until_s:
+                raise
+        sleep(LOOK_S)
+
+
+def _conduct(sources: Sources, request: NightRequest, waiting: Waiting) -> NightReport:
     home = sources.home
-    home.create()
     if find_holder(home) is not None:
         return _by_the_running(home, request, waiting)
     runtime = runtime_folder(home.root)
@@ -93,7 +128,7 @@ def _by_the_running(home: Home, request: NightRequest, waiting: Waiting) -> Nigh
     began = asked = time.monotonic()
     while (report := report_on(home, request.night_id)) is None:
         if find_holder(home) is None:
-            raise NightLostError("the loop was stopped before the night was over; say the command again")
+            raise LoopGoneError("the loop was stopped before the night was over; say the command again")
         if time.monotonic() > asked + ALIVE_S:
             _observer_of(home)
             asked = time.monotonic()
@@ -109,7 +144,7 @@ def _observer_of(home: Home) -> tuple[RunFolder, str]:
         raise ControlError("the supervisor's answer does not say which run it lives")
     observers = [actor for actor in status.actors if actor.role == OBSERVER]
     if not observers:
-        raise ControlError("no nightly-observer sits in the run; stop it and say the command again")
+        raise NightLostError("no nightly-observer sits in the run; stop it and say the command again")
     if observers[0].state == "failed":
         why = observers[0].reason or "it failed too often"
         raise NightLostError(f"{observers[0].name} was given up ({why}); {advise('restart ' + OBSERVER, home.root)}")

@@ -53,7 +53,11 @@ class NightDiff(Record):
     moves: tuple[Move, ...]
     method_changed: bool
     """Formulas or thresholds are other ones: numbers are not compared."""
+    wording_changed: bool
+    """The renderer is another: dreams are told in other words."""
     config_changed: bool
+    is_partial: bool
+    """One of the days was not over when it was looked at."""
     status_changed: bool
 
     @property
@@ -79,6 +83,8 @@ def diff(first: NightView, second: NightView) -> NightDiff:
         unlisted=max(0, unlisted) if by == "anchor" else 0,
         moves=() if method_changed else _moves(first, second),
         method_changed=method_changed,
+        wording_changed=a.renderer_version != b.renderer_version,
+        is_partial=a.is_partial or b.is_partial,
         config_changed=a.config_sha256 != b.config_sha256,
         status_changed=(a.status, a.skip_reason) != (b.status, b.skip_reason),
     )
@@ -132,9 +138,11 @@ def draw_diff(found: NightDiff) -> list[str]:
     """The difference as text."""
     if found.is_quiet:
         kept = sum(change.seeds for change in found.persisting)
+        told = "".join(f"; {remark}" for remark in _remarks(found))
         other = "; settings that decide no seed differ" if found.config_changed else ""
-        return [f"{found.first} to {found.second}: quiet; {kept} seeds persist, compared by {found.by}{other}"]
+        return [f"{found.first} to {found.second}: quiet; {kept} seeds persist, compared by {found.by}{other}{told}"]
     lines = [f"{found.first} to {found.second}, compared by {found.by}"]
+    lines += [f"  {remark}" for remark in _remarks(found)]
     if found.by == "type":
         lines.append("  anchors of masked nights cannot be linked: types are counted")
     if found.method_changed:
@@ -147,6 +155,11 @@ def draw_diff(found: NightDiff) -> list[str]:
         lines.append(f"  {found.unlisted} more seeds are only counted")
     lines += [f"  moved      {_move_text(move)}" for move in found.moves]
     return lines
+
+
+def _remarks(found: NightDiff) -> list[str]:
+    remarks = ["wording_changed: the renderer is another"] if found.wording_changed else []
+    return [*remarks, "one of the days was not over when it was looked at"] if found.is_partial else remarks
 
 
 def _seed_text(change: SeedChange) -> str:

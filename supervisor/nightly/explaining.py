@@ -41,8 +41,9 @@ RULES: Final[Mapping[str, Rule]] = {
         "averages of a bin, in the night and before",
     ),
     "bridge.edge_share": Rule(
-        "share = w / W(a, c)",
-        "w: links of a dream of bin a into bin c; W: all links between a and c; an answer links by 1, a birth by 2",
+        "w, with k >= min_neighbours, w / W >= min_share, and pairs x P(X >= events), X ~ B(m, q), at most 0.05",
+        "w: weight of a dream's links into another bin, k: dreams they reach; W: of all links between the two bins; "
+        "events: of its m events, those with that bin, which q of all events have; pairs: dreams and bins with a link",
     ),
     "budget_pressure.fill": Rule("max(dreams / most dreams, bytes / most bytes)", "the pool after the night"),
     "budget_pressure.nights_to_full": Rule(
@@ -123,6 +124,7 @@ def draw_explained(found: tuple[Explained, ...]) -> list[str]:
         if each.value is not None:
             rows.append(("value", f"{each.value:g} {each.op} {each.threshold:g}, n = {each.n}, tone {each.tone}"))
             rows += [(name, f"{number:g}") for name, number in each.numbers.items()]
+            rows += [] if each.numbers else [("numbers", "a night keeps those of the strongest of each type alone")]
             rows += [("anchor", anchor) for anchor in each.anchors]
         lines += [f"{each.seed_type}  {each.formula}", *(f"  {row}" for row in draw_table(rows, left={0, 1}))]
     return lines

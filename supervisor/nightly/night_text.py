@@ -18,8 +18,8 @@ WAYS_OUT: Final[dict[SkipReason, str]] = {
     "disabled": "dream.enable is false in runtime.yaml",
     "input_error": "nothing could be read that a night looks at; the notes say what",
     "no_recipient": (
-        "dreams are sealed, and nobody is named who may open them: `supervisor nightly keygen --out FILE` makes an "
-        "identity and tells what to put into runtime.yaml"
+        "dreams are sealed, and nobody is named who may open them, or by a damaged recipient: `supervisor nightly "
+        "keygen --out FILE` makes an identity and tells what to put into runtime.yaml"
     ),
     "no_vault": "dreams are sealed by pyrage, which is not installed: pip install 'oneiros[vault]'",
     "all_zero": "every counter is zero; dream.generate_when.allow_if_all_zero would dream all the same",
@@ -40,6 +40,8 @@ def draw_report(report: NightReport) -> list[str]:
         lines.append("  seeds    " + ", ".join(f"{name} {getattr(counts, name)}" for name in SEED_TYPES))
         lines += [f"  dream    {ref}" for ref in block.artifact_refs]
         lines.append(f"  sandbox  {block.sandbox}")
+        if block.is_partial:
+            lines.append("  partial  the day was not over; a later run looks at more of it")
         if block.skip_reason is not None:
             lines.append(f"  skipped  {WAYS_OUT[block.skip_reason]}")
     return [*lines, *(f"  note     {note}" for note in report.notes)]
@@ -57,6 +59,10 @@ def draw_compared(compared: Compared) -> list[str]:
     if compared.is_same:
         return [f"night of {compared.date}: the same again"]
     lines = [f"night of {compared.date}: it comes out differently"]
+    if compared.method_changed:
+        lines.append("  method_changed: formulas are other ones than those of the night")
+    if compared.wording_changed:
+        lines.append("  wording_changed: the renderer tells the same scenes in other words than that of the night")
     lines += [f"  seed   {seed}" for seed in compared.changed_seeds]
     lines += [f"  input  {path}" for path in compared.changed_inputs]
     return [*lines, *_notes(compared.notes)]

@@ -57,6 +57,8 @@ def verdict(night: NightView) -> str:
     block = night.block
     seeds = block.seeds_summary.total
     found = f"{seeds} seed{'' if seeds == 1 else 's'}"
+    if block.is_partial:
+        found += " so far, the day was not over"
     if block.status == "skipped":
         return f"{found}; no dream: {block.skip_reason}"
     gone = f", {night.expired} expired" if night.expired else ""
@@ -135,6 +137,7 @@ def _kept(night: NightView, checked: Sequence[Finding]) -> str:
         ("night before", f"<code>{block.prev_nightly_sha256 or '-'}</code>"),
         ("settings", f"<code>{block.config_sha256}</code>"),
         ("method", f"kernel {escape(block.kernel_version)}, <code>{block.method_sha256}</code>"),
+        ("wording", f"renderer {escape(block.renderer_version or '-')}"),
         *((f"dream {at}", f"<code>{escape(ref)}</code>") for at, ref in enumerate(block.artifact_refs, 1)),
     ]
     return _table(("", ""), rows)

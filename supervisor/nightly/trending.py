@@ -31,6 +31,8 @@ class TrendDay(Record):
     expired: int
     """Of its dreams, those whose time is over."""
     skip_reason: str | None
+    is_partial: bool
+    """The day was not over when it was looked at."""
     method_changed: bool
     """Formulas or thresholds are not those of the night before."""
 
@@ -72,6 +74,7 @@ def _day(home: Home, date: str) -> tuple[TrendDay, tuple[str, str] | None]:
         dreams=block.count,
         expired=night.expired,
         skip_reason=block.skip_reason,
+        is_partial=block.is_partial,
         method_changed=False,
     )
     return day, (block.kernel_version, block.method_sha256)
@@ -79,7 +82,14 @@ def _day(home: Home, date: str) -> tuple[TrendDay, tuple[str, str] | None]:
 
 def _empty(date: str, standing: Standing) -> TrendDay:
     return TrendDay(
-        date=date, standing=standing, seeds=None, dreams=None, expired=0, skip_reason=None, method_changed=False
+        date=date,
+        standing=standing,
+        seeds=None,
+        dreams=None,
+        expired=0,
+        skip_reason=None,
+        is_partial=False,
+        method_changed=False,
     )
 
 
@@ -117,6 +127,8 @@ def _remark(day: TrendDay) -> str:
         parts.append(f"skipped: {day.skip_reason}")
     if day.expired:
         parts.append("expired" if day.expired == day.dreams else f"{day.expired} expired")
+    if day.is_partial:
+        parts.append("partial")
     if day.method_changed:
         parts.append("method_changed")
     return ", ".join(parts)

@@ -6,8 +6,6 @@ killed leaves them too. The file of the configuration may change meanwhile; that
 before the first step: what the layers refuse; to go on from a run whose manifest, log or checkpoint was altered.
 """
 
-import os
-import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from actors.learner.trainer.configuration.hashing import canonical_bytes, config_hash
+from actors.learner.trainer.configuration.hashing import config_hash
 from actors.learner.trainer.configuration.loading import LoadedConfig
 from actors.learner.trainer.dreaming.judging import Judgement
 from actors.learner.trainer.dreaming.pins import Pins, pins_from
@@ -28,18 +26,16 @@ from actors.learner.trainer.training.step_log import Link, Sink, StepRow
 from actors.learner.trainer.training.stopping import StopReason
 from actors.learner.trainer.training.trainer import Outcome
 from bus.files import write_atomically
-from schemas.ids import derived_id
 from supervisor.errors import UsageError
 from supervisor.home import Home
+from supervisor.training.beginning import another_session, facts_of, new_envelope, utc
 from supervisor.training.execution import RUNNING, Execution, ended
 from supervisor.training.feedback_file import FeedbackFile, read_feedback
-from supervisor.training.preparing import Prepared, code_sha256, named_seeds, prepare, versions
+from supervisor.training.preparing import Prepared, prepare
 from supervisor.training.run_folder import TrainingFolder, claim, splits_cache
 from supervisor.training.run_manifest import (
     DamagedError,
     Envelope,
-    RunFacts,
-    Session,
     TrainingManifest,
     read_manifest,
     sealed,
@@ -103,13 +99,15 @@ class Conducted:
 class _Watch:
     """A sink between the log and its file: keeps the last loss, tells."""
 
-    onward: Sink
+    onward: Sink | None = None
+    """None until the run has a folder."""
     loss: float | None = None
     val_accuracy: float | None = None
 
     def take(self, links: Sequence[Link]) -> None:
         """See `Sink`."""
-        self.onward.take(links)
+        if self.onward is not None:
+            self.onward.take(links)
         for link in links:
             if isinstance(link.row, StepRow):
                 self.loss = link.row.loss
@@ -118,7 +116,8 @@ class _Watch:
 
     def settle(self) -> None:
         """See `Sink`."""
-        self.onward.settle()
+        if self.onward is not None:
+            self.onward.settle()
 
 
 @dataclass
@@ -200,7 +199,7 @@ class _Session:
     def _envelope(self, step: int, *, has_ended: bool) -> Envelope:
         envelope = self.manifest.envelope
         last = envelope.sessions[-1]
-        now = last.model_copy(update={"to_step": step, "ended_at": _utc(self.company.now()) if has_ended else ""})
+        now = last.model_copy(update={"to_step": step, "ended_at": utc(self.company.now()) if has_ended else ""})
         known = envelope.notes
         notes = (*known, *(note for note in self.notes if note not in known))
         return envelope.model_copy(update={"sessions": (*envelope.sessions[:-1], now), "notes": notes})
@@ -211,7 +210,8 @@ def begin(loaded: LoadedConfig, home: Home, company: Company, pins: Pins | None 
     prepared = prepare(loaded, splits_cache(home))
     signer = _signer(loaded)
     whole = config_hash(loaded.config, prepared.splits.digest)
-    Execution(prepared, None, pins)  # what is refused is refused before there is a folder
+    watch = _Watch()
+    execution = Execution(prepared, watch, pins)  # what is refused is refused before there is a folder
     folder = claim(home, whole)
     with folder.held():
         if pins is not None:
@@ -219,10 +219,8 @@ def begin(loaded: LoadedConfig, home: Home, company: Company, pins: Pins | None 
             write_atomically(folder.dreams_file, pins.to_bytes())
         if prepared.token_log is not None:
             write_atomically(folder.tokens_file, prepared.token_log.content)
-        log = StepLogFile(folder.steps_file)
-        watch = _Watch(log)
-        execution = Execution(prepared, watch, pins)
-        manifest = sealed(_facts(execution, pins), None, _new_envelope(folder, prepared, whole, company.now()))
+        watch.onward = log = StepLogFile(folder.steps_file)
+        manifest = sealed(facts_of(execution, pins), None, new_envelope(folder, prepared, whole, company.now()))
         return _conduct(_Session(folder, execution, manifest, company, signer, watch, None, loaded), log, 0)
 
 
@@ -245,7 +243,7 @@ def go_on(loaded: LoadedConfig, home: Home, folder: TrainingFolder, company: Com
             execution.trainer.resume(found.path)
             execution.memory.rows.extend(read_log(folder.steps_file)[0][:rows])
             execution.judgements.extend(read_feedback(folder.feedback_file, _judged_before(execution)))
-        manifest = _another_session(stored, execution.trainer.progress.step, company.now())
+        manifest = another_session(stored, execution.trainer.progress.step, company.now())
         session = _Session(folder, execution, manifest, company, _signer(loaded), watch, None, loaded)
         session.notes.extend(f"passed over: {refused}" for refused in found.passed_over)
         return _conduct(session, log, len(execution.judgements))
@@ -277,57 +275,6 @@ def _conduct(session: _Session, log: StepLogFile, judged: int) -> Conducted:
         return Conducted(session.folder, session.close(outcome), outcome)
 
 
-def _facts(execution: Execution, pins: Pins | None) -> RunFacts:
-    import hashlib
-    import json
-
-    prepared, trainer = execution.prepared, execution.trainer
-    content = canonical_bytes(prepared.config)
-    return RunFacts(
-        config=json.loads(content),
-        config_sha256=hashlib.sha256(content).hexdigest(),
-        config_hash=trainer.config_hash,
-        dataset_digest=prepared.dataset.digest,
-        splits_digest=prepared.splits.digest,
-        batches_per_epoch=trainer.feed.batches,
-        plugins=dict(prepared.loaded.plugin_digests),
-        tokenizer=prepared.tokenizer,
-        token_log_sha256=None if prepared.token_log is None else prepared.token_log.sha256,
-        machine=trainer.fingerprint,
-        versions=versions(),
-        code_sha256=code_sha256(),
-        seeds=named_seeds(prepared.config),
-        pins_sha256=None if pins is None else pins.digest,
-    )
-
-
-def _new_envelope(folder: TrainingFolder, prepared: Prepared, whole: str, now: datetime) -> Envelope:
-    loaded = prepared.loaded
-    return Envelope(
-        run_id=folder.run_id,
-        run_uuid=derived_id("training", folder.run_id, whole, _utc(now), os.getpid()),
-        logical_date=now.date().isoformat(),
-        base=str(loaded.base),
-        config_path=str(loaded.path),
-        config_file_sha256=loaded.sha256,
-        splits_cache=prepared.splits_cache or "",
-        sessions=(_session(0, now),),
-        notes=(),
-        removal=None,
-    )
-
-
-def _another_session(stored: TrainingManifest, step: int, now: datetime) -> TrainingManifest:
-    sessions = (*stored.envelope.sessions, _session(step, now))
-    return sealed(stored.run, None, stored.envelope.model_copy(update={"sessions": sessions}))
-
-
-def _session(step: int, now: datetime) -> Session:
-    return Session(
-        started_at=_utc(now), ended_at="", from_step=step, to_step=step, host=socket.gethostname(), pid=os.getpid()
-    )
-
-
 def _judged_before(execution: Execution) -> int:
     """Epochs whose dreams were judged before the step that a resumed run begins with."""
     return execution.trainer.progress.epoch + (0 if execution.is_at_epoch_start else 1)
@@ -345,7 +292,3 @@ def _check_same(stored: TrainingManifest, prepared: Prepared) -> None:
 def _signer(loaded: LoadedConfig) -> Signer | None:
     key = loaded.config.reports.sign_key
     return Signer(Path(loaded.base) / key) if key else None
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

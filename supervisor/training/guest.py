@@ -22,15 +22,16 @@ from bus.client import Learner
 from bus.errors import BusError
 from schemas.base import Colour
 from schemas.dreams import DreamFacts
+from schemas.feedback import ArmResult
 from schemas.guests import SEAT_VARIABLE
 from schemas.retrieval import MAX_K, RetrievalMode, RetrievedSet
 from schemas.tensor import Tensor
 from supervisor.errors import UsageError
+from supervisor.training.pairing import Arm
 
 AT_ONCE: Final = 32
 """Tensors of one request."""
 RANDOM: Final = "random"
-CAME_TWICE: Final = "came with another question already"
 NOT_SERVED: Final = "its tensor could not be served"
 NO_SEAT: Final = (
     f"dreams come from a running loop, and {SEAT_VARIABLE} names no seat in one: "
@@ -57,20 +58,20 @@ class Guest:
     def pin(self, settings: DreamSettings, dataset: Dataset, splits: Splits, kinship: Kinship) -> Pins:
         """The dreams of the run. Raises BusError, and UsageError where none may be learnt from."""
         colours = class_colours(dataset, splits)[: settings.pool]
-        k = min(MAX_K, -(-settings.pool // len(colours)))
         queries: list[PinnedQuery] = []
         chosen: dict[str, tuple[DreamFacts, str]] = {}
         left_out: dict[str, int] = {}
-        for colour in colours:
-            answer, query = self._ask(settings, colour, k)
+        for number, colour in enumerate(colours):
+            share = -(-(settings.pool - len(chosen)) // (len(colours) - number))
+            # the best for one colour may be those for another: so many more are asked for as are there already
+            answer, query = self._ask(settings, colour, min(MAX_K, max(1, share + len(chosen))))
             queries.append(query)
-            for entry in answer.entries:
-                reason = kinship.refusal(entry.facts.ancestry)
-                reason = reason or (CAME_TWICE if entry.facts.id in chosen else "")
-                if reason:
+            fresh = [entry.facts for entry in answer.entries if entry.facts.id not in chosen]
+            for facts in fresh[:share]:
+                if reason := kinship.refusal(facts.ancestry):
                     left_out[reason] = left_out.get(reason, 0) + 1
                 else:
-                    chosen[entry.facts.id] = (entry.facts, query.query_id)
+                    chosen[facts.id] = (facts, query.query_id)
         kept = _with_classes(chosen, kinship, left_out)
         dreams, tensors = self._fetch(kept, left_out)
         pins = Pins(PinHead(queries=tuple(queries), dreams=dreams, left_out=dict(sorted(left_out.items()))), tensors)
@@ -92,6 +93,17 @@ class Guest:
                 self.stored += self._learner.submit_feedback(self._answers[query_id], rows)
         except BusError as error:
             return f"feedback did not reach the pool: {error}"
+        return ""
+
+    def report(self, dreaming: Arm, plain: Arm) -> str:
+        """Close an epoch of the loop with both arms of a seed; what went wrong, or nothing. Without figures none."""
+        arms = [_result(arm, name) for arm, name in ((dreaming, "dreams"), (plain, "no-dreams"))]
+        known = [arm for arm in arms if arm is not None]
+        try:
+            if len(known) == len(arms):
+                self._learner.report_epoch(known)
+        except BusError as error:
+            return f"the epoch was not reported: {error}"
         return ""
 
     def _ask(self, settings: DreamSettings, colour: Colour, k: int) -> tuple[RetrievedSet, PinnedQuery]:
@@ -130,6 +142,19 @@ class Guest:
             left_out[NOT_SERVED] = left_out.get(NOT_SERVED, 0) + missing
         dreams = tuple(_pinned(*kept[dream_id]) for dream_id in kept if dream_id in found)
         return dreams, tuple(found[dream.dream_id] for dream in dreams)
+
+
+def _result(arm: Arm, name: str) -> ArmResult | None:
+    """An arm as the loop reports arms; None where a figure is missing."""
+    found = arm.figures
+    train, probe, test, accuracy = (
+        found[figure] for figure in ("train_loss", "val_loss", "test_loss", "test_accuracy")
+    )
+    if train is None or probe is None or test is None or accuracy is None:
+        return None
+    return ArmResult(
+        arm=name, steps=arm.steps, train_loss=train, probe_loss=probe, test_loss=test, test_accuracy=accuracy
+    )
 
 
 def class_colours(dataset: Dataset, splits: Splits) -> list[Colour]:

@@ -33,6 +33,7 @@ class Arm:
     run_id: str
     seed: int
     status: str
+    steps: int
     figures: dict[str, float | None]
 
 
@@ -141,11 +142,12 @@ def read_arm(conducted: Conducted, seed: int) -> Arm:
         for part, found in parts.items()
         for figure in ("accuracy", "loss")
     }
-    return Arm(conducted.folder.run_id, seed, summary.status, figures)
+    figures["train_loss"] = summary.train_loss
+    return Arm(conducted.folder.run_id, seed, summary.status, summary.steps, figures)
 
 
 def _arm_tree(arm: Arm) -> dict[str, Any]:
-    return {"run_id": arm.run_id, "seed": arm.seed, "status": arm.status, **arm.figures}
+    return {"run_id": arm.run_id, "seed": arm.seed, "status": arm.status, "steps": arm.steps, **arm.figures}
 
 
 def _cell(value: float | None) -> str:

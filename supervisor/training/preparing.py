@@ -8,6 +8,7 @@ they were. Refused: what the layers of the trainer refuse; a tokenizer that lose
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -63,7 +64,13 @@ class Prepared:
     """What the cached splits said; None where no cache was asked."""
     tokenizer: dict[str, str | int]
     token_log: TokenLog | None
-    kinship: Kinship
+    inputs: InputSet | None
+    """The pictures that the dataset is cut from; None for other data."""
+
+    @cached_property
+    def kinship(self) -> Kinship:
+        """What dreams may teach here."""
+        return kinship_of(self.dataset, self.splits, self.inputs)
 
     @property
     def config(self) -> TrainConfig:
@@ -88,7 +95,7 @@ def prepare(loaded: LoadedConfig, cache: Path | None) -> Prepared:
     tokenizer = TOKENIZERS.build(config.tokenizer)
     described = {} if tokenizer is None else dict(tokenizer.describe())
     log = None if tokenizer is None else _tokenize(tokenizer, described, dataset)
-    return Prepared(loaded, dataset, splits, state, described, log, kinship_of(dataset, splits, inputs))
+    return Prepared(loaded, dataset, splits, state, described, log, inputs)
 
 
 def named_seeds(config: TrainConfig) -> dict[str, str]:
@@ -98,6 +105,7 @@ def named_seeds(config: TrainConfig) -> dict[str, str]:
     return {name: seed_of(streams.at(name, *counters)) for name, counters in sorted(first.items())}
 
 
+@cache
 def versions() -> dict[str, str]:
     """The libraries that are installed, and python."""
     found = {"python": platform.python_version()}
@@ -109,6 +117,7 @@ def versions() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+@cache
 def code_sha256() -> str:
     """Over every file of the program, 16 hex digits."""
     from actors.regime_runner.fingerprint import code_hash

@@ -142,6 +142,8 @@ def _train_pairs(loaded: LoadedConfig, seeds: int, company: Company, started: St
         found, started.runs = train_both(loaded, pins, range(first, first + seeds), train)
         started.feedback_stored = guest.stored
         started.comparison = found
+        for pair in zip(found.with_dreams, found.without, strict=True):
+            guest.report(*pair)
         write_comparison(found, started.runs)
 
 

@@ -9,7 +9,8 @@ number as seed. Out: one JSON object.
 - conflicts: 12, 20 or 50 records in each of 24 bins. `noise`: utilities without any sense (normal, on every
   second night uniform), dreams judged several times,
   a week of the same before; all findings that fire are false. `planted`: bins that help or harm, and two that do both.
-- bridges: 60 answers of 8 among 500 dreams, drawn uniformly or near one colour; and with one dream between two bins.
+- bridges: 60 answers of 8 among 500 dreams, drawn uniformly, a few of them often (`popular`: by 1 / rank), or near one
+  colour; and with one dream between two bins.
 - kernel: a whole night of noise of every kind; `seeds` a night, by type.
 - scale: a million dreams in the pool and 100,000 new ones, and a graph of a day.
 """
@@ -46,6 +47,7 @@ HISTORY_DAYS = 7
 MOST_FALSE = 0.05
 """False seeds a night, of each kind of noise."""
 MOST_SECONDS = 10.0
+BRIDGE_NOISE = ("bridge_noise_uniform", "bridge_noise_popular")
 Rng = np.random.Generator
 
 
@@ -169,9 +171,10 @@ def bridges(seed: int, world: str, *, is_planted: bool) -> dict[str, float]:
     rng = np.random.default_rng(seed)
     made = dreams(rng, "uniform", 0, 500)
     points = np.array([dream.colour for dream in made.dreams])
+    shares = 1.0 / np.arange(1, 501) / (1.0 / np.arange(1, 501)).sum()
     for _ in range(60):
-        if world == "uniform":
-            rows = rng.choice(500, 8, replace=False)
+        if world != "colour":
+            rows = rng.choice(500, 8, replace=False, p=shares if world == "popular" else None)
         else:
             rows = np.argsort(((points - rng.random(3)) ** 2).sum(axis=1))[:8]
         made.answer(*rows.tolist())
@@ -252,7 +255,7 @@ def main() -> int:
             [conflict_noise(seed, per_bin, 1) for seed in nights]
         )
         figures[f"conflict_planted_{per_bin}"] = mean_of([conflict_planted(seed, per_bin) for seed in nights])
-    for world in ("uniform", "colour"):
+    for world in ("uniform", "popular", "colour"):
         figures[f"bridge_noise_{world}"] = mean_of([bridges(seed, world, is_planted=False) for seed in nights])
         figures[f"bridge_planted_{world}"] = mean_of([bridges(seed, world, is_planted=True) for seed in nights])
     figures["kernel_noise"] = rate_of([whole_night(seed) for seed in few])
@@ -261,7 +264,7 @@ def main() -> int:
         **{name: (told["all"], MOST_FALSE) for name, told in figures.items() if name.startswith("conflict_noise")},
         **{name: (told["false"], MOST_FALSE) for name, told in figures.items() if name.startswith("conflict_planted")},
         "dreamt": (figures["dreamt"]["clustered_share"], MOST_FALSE),
-        "bridge_noise_uniform": (figures["bridge_noise_uniform"]["seen"], MOST_FALSE),
+        **{name: (told["seen"], MOST_FALSE) for name, told in figures.items() if name in BRIDGE_NOISE},
     }
     if not arguments.without_scale:
         figures["scale"] = scale(0)

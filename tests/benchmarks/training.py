@@ -2,13 +2,12 @@
 
 In: nothing. Out: one JSON object: seconds of an epoch of 60,000 images of 784 pixels in batches of 100 on one thread,
 as the sum of the medians of its parts, and their ratios. Run: `make bench BENCH=training`. Exit code 1 when a target is
-missed.
-`trainer` is the whole: order, digests of each batch, chained log in a file, checkpoint at the end of the epoch. `bare`
-takes the same steps with the same functions and the same guard against numbers that run away, and proves nothing: no
-digest, no log, no checkpoint. `torch` is torch's own perceptron, optimizer and loss
-from the same first weights, in the same order. They take turns every few steps. Times are processor time of the one
-thread; `waiting_s` is what the trainer waits beside it, for the disk or for a processor. Images are Fashion-MNIST where
-Debian's package dataset-fashion-mnist is, else made up; `data` says which. Without torch its figures are null.
+missed. `trainer` is the whole: order, digests of each batch, chained log in a file, checkpoint at the end of the epoch.
+`bare` takes the same steps with the same functions and the same guard against numbers that run away, and proves
+nothing: no digest, no log, no checkpoint. `torch` is torch's own perceptron, optimizer and loss from the same first
+weights, in the same order. They take turns every few steps. Times are processor time of the one thread; `waiting_s` is
+what the trainer waits beside it, for the disk or for a processor. Images are Fashion-MNIST where Debian's package
+dataset-fashion-mnist is, else made up; `data` says which. Without torch its figures are null.
 """
 
 import importlib

@@ -5,6 +5,7 @@ Passed over: what was stored later, or had left before the day and never came in
 range. A row costs its id and some numbers, so that a million of them fit.
 """
 
+import hashlib
 import json
 from array import array
 from collections.abc import Mapping
@@ -33,6 +34,28 @@ class Seen:
     """Row of each dream by its id."""
     bounds: Bounds
     tensors: Tensors
+
+    def digest(self) -> tuple[str, int]:
+        """SHA-256 of all that a night sees of the snapshot but its tensors, and how many bytes that is.
+
+        Neither what came later nor the order of the tables is part of it.
+        """
+        pool, digest, size = self.pool, hashlib.sha256(), 0
+        columns = (pool.ts_ns, pool.colours, pool.coherence, pool.entropy, _in_order(pool.tensor))
+        flags = (pool.in_window, pool.is_live, pool.is_pinned)
+        parents, factoids = (each[np.argsort(each[:, 0], kind="stable")] for each in (pool.parents, pool.factoids))
+        links = (_in_order(pool.lineage), parents, factoids[:, 0], _in_order(factoids[:, 1]))
+        told = json.dumps([list(pool.ids), list(self.bounds)]).encode()
+        for part in (told, *(column.tobytes() for column in (*columns, *flags, *links))):
+            digest.update(b"%d:" % len(part) + part)
+            size += len(part)
+        return digest.hexdigest(), size
+
+
+def _in_order(numbers: Integers) -> Integers:
+    """Equal numbers for what had equal ones, counted as they first come."""
+    _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first)).astype(np.int64)[which]
 
 
 class PoolRows:

@@ -20,7 +20,7 @@ from actors.nightly_observer.collectors.recorded import Recorded, read_recorded
 from actors.nightly_observer.collectors.refusal_logs import count_refusals
 from actors.nightly_observer.collectors.snapshot import Snapshot
 from actors.nightly_observer.collectors.span import GuardCounts, Span, Troubles
-from actors.nightly_observer.day import Bounds, Day, InputManifest
+from actors.nightly_observer.day import SNAPSHOT, Bounds, Day, InputFile, InputManifest
 
 MIB: Final = 1024 * 1024
 
@@ -53,6 +53,8 @@ def read_day(paths: DayPaths, from_ns: int, to_ns: int) -> Day:
     refusals = count_refusals(paths.home, span, guards, troubles)
     logs = (persist, retrieval, feedback)
     files = [line.file for line in logs if line.file] + recorded.files + refusals
+    if paths.snapshot.is_file():
+        files.append(InputFile(SNAPSHOT, paths.snapshot.stat().st_size, *seen.digest()))
     return Day(
         from_ns=from_ns,
         to_ns=to_ns,

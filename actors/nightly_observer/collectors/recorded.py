@@ -70,13 +70,15 @@ _BREACH: Final = Decoder(CapBreached)
 
 def read_recorded(home: Path, span: Span, guards: GuardCounts, troubles: Troubles) -> Recorded:
     """Count what the journals of `home` tell."""
-    runs = _runs(home, span, troubles)
-    files: list[InputFile] = []
+    told = _runs(home, span, troubles)
+    runs = [run for run, _ in told]
+    files: list[InputFile] = [file for _, file in told[-1:]]
     floors: int | None = None
-    for number, run in enumerate(runs):
+    for number, (run, file_of_run) in enumerate(told):
         following = runs[number + 1].started_at_ns if number + 1 < len(runs) else span.to_ns
         if following <= span.history_ns:
             continue
+        files += [file_of_run] if number + 1 < len(runs) else []
         watched = _Watched(run.settings, Clamps(run.settings.bias))
         for seat in _seats(home, run):
             file = _read_actor(home, run.run_id, seat, _Reading(span, guards, troubles, watched))
@@ -85,20 +87,22 @@ def read_recorded(home: Path, span: Span, guards: GuardCounts, troubles: Trouble
     return Recorded(files, runs[-1].settings if runs else None, floors)
 
 
-def _runs(home: Path, span: Span, troubles: Troubles) -> list[RunManifest]:
-    """The runs that began before the end of the day, oldest first."""
+def _runs(home: Path, span: Span, troubles: Troubles) -> list[tuple[RunManifest, InputFile]]:
+    """The runs that began before the end of the day, oldest first, and what was read of each."""
     found = []
     for folder in sorted((home / RUNS).glob("*/")):
         path = f"{RUNS}/{folder.name}/manifest.json"
         try:
             with open(open_to_read(home / path), "rb") as file:
-                found.append(RunManifest.from_json(file.read(MAX_MANIFEST_BYTES)))
+                text = file.read(MAX_MANIFEST_BYTES)
+            size, digest = len(text), hashlib.sha256(text).hexdigest()
+            found.append((RunManifest.from_json(text), InputFile(path, size, digest, size)))
         except FileNotFoundError:
             troubles.add(path, ABSENT)
         except (OSError, ValueError):
             troubles.add(path, UNREADABLE)
-    begun = [run for run in found if run.started_at_ns < span.to_ns and not _is_of_a_night(run)]
-    return sorted(begun, key=lambda run: (run.started_at_ns, run.run_id))
+    begun = [each for each in found if each[0].started_at_ns < span.to_ns and not _is_of_a_night(each[0])]
+    return sorted(begun, key=lambda each: (each[0].started_at_ns, each[0].run_id))
 
 
 def _is_of_a_night(run: RunManifest) -> bool:
@@ -126,7 +130,7 @@ class _Reading:
 
     def take(self, step: SkimmedStep, role: str) -> bytes:
         """Count what `step` shows; the bytes of it that were looked at."""
-        if isinstance(step.event, MessageRef):
+        if isinstance(step.event, MessageRef) and step.event.sender != OBSERVER:
             self.guards.add("acl_reject", step.wall_ns, 0)
         if role == "dreamer" and step.event == Fired(EPISODE) and step.refusal is None:
             self.guards.add("coherence_reject", step.wall_ns, 0 if step.messages else 1)

@@ -2,7 +2,8 @@
 
 In: `logs/refusals/*.jsonl`. Out: for each night how often a door refused. Counted as such are a failed handshake, a key
 that is another's, a sender without a seat, and a message that the topology has no row for; of the lines that a flood
-left out those that stand before such a line. Refusals of content are no matter of rights and are passed over.
+left out those that stand before such a line. Refusals of content are no matter of rights and are passed over, and so is
+the observer's own door: nights do not look at nights.
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ from actors.nightly_observer.collectors.span import GuardCounts, Span, Troubles
 from actors.nightly_observer.day import InputFile
 
 FOLDER: Final = "logs/refusals"
+OBSERVER: Final = "nightly-observer"
 HANDSHAKE: Final = "handshake"
 NO_RIGHT: Final = ("the topology has no row", "has no seat in this run", "the key is ")
 
@@ -21,7 +23,7 @@ NO_RIGHT: Final = ("the topology has no row", "has no seat in this run", "the ke
 def count_refusals(home: Path, span: Span, guards: GuardCounts, troubles: Troubles) -> list[InputFile]:
     """Count the refusals of every actor; the files that were read."""
     files = []
-    for path in sorted((home / FOLDER).glob("*.jsonl")):
+    for path in sorted(each for each in (home / FOLDER).glob("*.jsonl") if each.stem != OBSERVER):
         lines = LogLines(home, f"{FOLDER}/{path.name}", span, troubles)
         for ts_ns, fields in lines:
             match fields:

@@ -3,6 +3,6 @@
 In: a scene and the settings. Out: a prompt. The same scene gives the same prompt everywhere.
 """
 
-from actors.nightly_observer.renderer.rendering import render
+from actors.nightly_observer.renderer.rendering import RENDERER_VERSION, render
 
-__all__ = ["render"]
+__all__ = ["RENDERER_VERSION", "render"]

@@ -24,6 +24,9 @@ from actors.nightly_observer.renderer.wording import (
 from schemas.night_settings import Language, OutputFormat, RendererSettings
 from schemas.scene import Change, Scene
 
+RENDERER_VERSION: Final = "1"
+"""Raised whenever a scene is told in other words: nights with different ones tell the same scene differently."""
+
 Option = TypeVar("Option")
 
 

@@ -49,7 +49,7 @@ def test_a_bridge_reaches_two_dreams(neighbours: int, holds: bool) -> None:
     assert any(each.fires and each.anchors[0] == _anchor(made, 0) for each in bridges(made).findings) == holds
 
 
-@pytest.mark.parametrize(("elsewhere", "holds"), [(0, True), (4, True), (20, False), (21, False)])
+@pytest.mark.parametrize(("elsewhere", "holds"), [(0, True), (4, True), (20, True), (21, False)])
 def test_a_bridge_has_half_of_what_links_its_bins(elsewhere: int, holds: bool) -> None:
     made = between(20, 4, elsewhere)
 
@@ -57,6 +57,33 @@ def test_a_bridge_has_half_of_what_links_its_bins(elsewhere: int, holds: bool) -
 
     assert shown["share"] == pytest.approx(20 / (20 + elsewhere), abs=1e-6)
     assert fires(made) == holds
+
+
+def test_two_answers_at_the_bare_limits_are_a_bridge() -> None:
+    made = MadeDay()
+    bridge, *there = made.hue(7.0), made.hue(187.0), made.hue(188.0)
+    for _ in range(2):
+        made.answer(bridge, *there)
+
+    shown = numbers(made)
+
+    assert (shown["w"], shown["k"], shown["share"], shown["events"]) == (4, 2, 1.0, 2)
+    assert fires(made)
+
+
+def test_a_dream_that_is_in_every_answer_holds_no_two_bins_together() -> None:
+    made = MadeDay()
+    everywhere = made.hue(7.0)
+    others = [made.hue(15.0 * number + 22.0) for number in range(20) for _ in range(4)]
+    for number in range(40):
+        made.answer(everywhere, *(others[(7 * number + 13 * step) % 80] for step in range(7)))
+
+    held = next(each for each in bridges(made).findings if each.anchors[0] == _anchor(made, everywhere))
+
+    shown = dict(held.evidence.numbers)
+    assert (shown["w"] >= 4, shown["k"] >= 2, shown["share"]) == (True, True, 1.0)
+    assert shown["chance"] > 1.0
+    assert not fires(made)
 
 
 def test_one_answer_is_no_bridge_however_much_it_holds() -> None:

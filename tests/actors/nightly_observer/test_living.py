@@ -72,6 +72,18 @@ def test_without_a_recipient_nothing_is_kept_and_nothing_lies_open(house):
     assert list(house.files()) == ["nightly.json"]
 
 
+def test_a_recipient_with_a_changed_character_seals_nothing_and_opens_nothing(house):
+    house.sealed()
+    recipient = house.settings.dream.storage.recipients[0]
+    other = "q" if recipient[-1] != "q" else "p"
+    house.settings = changed(storage__recipients=[recipient[:-1] + other])
+
+    report = house.live()
+
+    assert (report.block.status, report.block.skip_reason) == ("skipped", "no_recipient")
+    assert list(house.files()) == ["nightly.json"]
+
+
 @pytest.mark.parametrize("is_sealed", [False, True])
 def test_the_same_night_again_leaves_every_byte_as_it_was(house, is_sealed):
     if is_sealed:

@@ -73,6 +73,15 @@ def test_the_finding_names_the_rule_furthest_over_its_limit_and_shows_all() -> N
     assert {"fill", "churn", "dreams", "evicted"} <= set(dict(found.evidence.numbers))
 
 
+def test_the_cap_of_the_bias_needs_a_night_before_to_be_held_against() -> None:
+    first, quiet_before, like_before = (
+        overuse(*nights, name="bias_clamp").fires
+        for nights in (((60, 100),), ((5, 100), (60, 100)), ((60, 100), (60, 100)))
+    )
+
+    assert (first, quiet_before, like_before) == (False, True, False)
+
+
 @pytest.mark.parametrize(
     ("k", "n", "fires"), [(3, 3, True), (2, 2, False), (0, 100, False), (28, 100, True), (27, 100, False)]
 )

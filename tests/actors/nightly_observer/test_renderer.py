@@ -1,5 +1,6 @@
 """A scene has one prompt for each style, format and language, made of a closed vocabulary (seed 004, 4.3 and 10)."""
 
+import hashlib
 import itertools
 import re
 
@@ -7,7 +8,7 @@ import pytest
 
 from actors.nightly_observer.composer import scene_of
 from actors.nightly_observer.lint import findings
-from actors.nightly_observer.renderer import render
+from actors.nightly_observer.renderer import RENDERER_VERSION, render
 from actors.nightly_observer.renderer.rendering import TONGUES
 from schemas.dream_seeds import SEED_TYPES, TONES
 from schemas.night_settings import LANGUAGES, OUTPUT_FORMATS, STYLES, Language, OutputFormat, RendererSettings, Style
@@ -87,6 +88,16 @@ def test_two_seeds_of_a_type_are_told_in_different_words():
 
     first, second = bullets.splitlines()[1:]
     assert first.startswith("- Two") != second.startswith("- Two")
+
+
+def test_other_words_are_another_version():
+    words = [text for language in LANGUAGES for text in TONGUES[language].vocabulary.texts()]
+    words += [
+        told(scene, style, form, language) for scene in SCENES for language in LANGUAGES for style, form in MANNERS
+    ]
+
+    digest = hashlib.sha256("\n".join(words).encode()).hexdigest()
+    assert (RENDERER_VERSION, digest[:16]) == ("1", "673d55c217ece653"), "raise the version, and note the digest"
 
 
 def test_prompts_hold_no_anchor():

@@ -77,7 +77,8 @@ class WrittenHome:
         """A dream leaves the pool."""
         facts = ", ".join(FACT_COLUMNS)
         with self.pool() as pool:
-            sql = f"INSERT INTO tombstones SELECT {facts}, 100, {ts_ns}, 1, '{RUN}' FROM dreams WHERE sequence = ?"
+            cells = f"{facts}, length(tensor_blob), {ts_ns}, 1, '{RUN}'"
+            sql = f"INSERT INTO tombstones SELECT {cells} FROM dreams WHERE sequence = ?"
             pool.execute(sql, (sequence,))
             for table in ("dreams", "signatures"):
                 pool.execute(f"DELETE FROM {table} WHERE sequence = ?", (sequence,))

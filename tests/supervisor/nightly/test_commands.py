@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from schemas.night_places import NIGHTS
+from schemas.night_places import KEY_FILE, NIGHTS, inputs_folder
 from supervisor.cli import run_cli
 from tests.actors.nightly_observer.dream_seeds import one_of_each
 from tests.actors.nightly_observer.night_house import NightHouse, gathered
@@ -122,6 +122,27 @@ def test_a_replay_needs_what_the_night_looked_at(told):
     assert "not kept" in err
 
 
+@pytest.mark.parametrize("words", [("replay", DATE), ("verify", "--identity")])
+def test_a_key_that_cannot_be_used_is_told_without_a_traceback(told, identity, words):
+    asked = (*words, str(identity)) if words[0] == "verify" else words
+    told.house.live()
+    folder = told.house.home / inputs_folder(DATE)
+    (folder / "manifest.json").write_text('{"source": "eqnet", "root": "/", "is_parity": false, "files": []}')
+    key = told.house.home / KEY_FILE
+    key.chmod(0o644)
+    open_to_others = told.ask(*asked)
+    key.chmod(0o600)
+    key.write_bytes(b"short")
+    short = told.ask(*asked)
+    key.unlink()
+    gone = told.ask(*asked)
+
+    assert (open_to_others[0], short[0]) == (1, 1)
+    assert "chmod 600 nightly/key" in open_to_others[2]
+    assert "5 bytes" in short[2]
+    assert gone[0] == {"replay": 2, "verify": 0}[words[0]]
+
+
 def test_doctor_names_each_fault(told):
     def verdicts() -> dict[str, str]:
         _, out, _ = told.ask("doctor", "--json")
@@ -138,6 +159,19 @@ def test_doctor_names_each_fault(told):
 
     assert {name for name in before if before[name] == "FAIL"} == {"sealing"}
     assert {name for name in after if after[name] == "FAIL"} == {"sealing", "key", "identities", "clock"}
+
+
+def test_doctor_names_a_recipient_of_which_a_character_was_changed(told, identity):
+    recipient = told.house.settings.dream.storage.recipients[0]
+    config = told.house.home / "config"
+    config.mkdir()
+    verdicts = []
+    for text in (recipient, recipient[:-1] + ("q" if recipient[-1] != "q" else "p")):
+        (config / "runtime.yaml").write_text(f"dream:\n  storage:\n    recipients: [{text}]\n")
+        _, out, _ = told.ask("doctor", "--json")
+        verdicts += [each["verdict"] for each in json.loads(out)["checks"] if each["name"] == "sealing"]
+
+    assert verdicts == ["PASS", "FAIL"]
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,21 @@ def test_a_style_is_no_method(nights: Nights):
     assert (tree["is_quiet"], tree["method_changed"], tree["config_changed"]) == (True, False, True)
 
 
+def test_other_words_and_a_day_that_goes_on_are_told_and_are_no_change(nights: Nights):
+    write_night(nights.home, "2026-01-29", [line("bridge")], renderer_version="1")
+    write_night(nights.home, "2026-01-30", [line("bridge")], renderer_version="2", is_partial=True)
+
+    tree = nights.tree("diff", "2026-01-29", "2026-01-30")
+    code, told = nights.run("diff", "2026-01-29", "2026-01-30")
+    _, trend = nights.run("trend", "--days", "2")
+    _, report = nights.run("report")
+
+    assert (tree["is_quiet"], tree["wording_changed"], tree["is_partial"], code) == (True, True, True, 0)
+    assert "wording_changed" in told and "not over" in told
+    assert ["partial" in row for row in trend.splitlines()[1:3]] == [False, True]
+    assert "the day was not over" in report
+
+
 def test_a_missing_night_is_a_gap_and_an_expired_one_is_marked(nights: Nights):
     expire(write_night(nights.home, "2026-01-28", [line("bridge")], **dreamt("2026-01-28")))
     write_night(nights.home, "2026-01-30", [line("bridge"), line("bridge", "b")], kernel_version="2")

@@ -62,15 +62,15 @@ def kinship_of(dataset: Dataset, splits: Splits, inputs: InputSet | None) -> Kin
     if inputs is not None:
         pictures = {picture.image_id: label for label, picture in enumerate(inputs.pictures)}
         return Kinship(pictures, frozenset(), count)
-    held = {
-        name: int(dataset.labels[index]) for index, name in zip(splits.train, _ids(dataset, splits.train), strict=True)
-    }
+    if dataset.images.shape[3] != RGB or dataset.images.dtype != np.uint8:
+        return Kinship({}, frozenset(), count)  # no such image is a picture of a run
+    held = dict(zip(_ids(dataset, splits.train), dataset.labels[splits.train].tolist(), strict=True))
     forbidden = frozenset((*_ids(dataset, splits.val), *_ids(dataset, splits.test)))
     return Kinship(held, forbidden, count)
 
 
 def _ids(dataset: Dataset, chosen: Indices) -> list[str]:
-    """The id that each sample has as a picture of a run (`supervisor.inputs`), unique to none that is not RGB."""
-    rows, cols, channels = dataset.images.shape[1:]
-    label = "picture" if channels == RGB and dataset.images.dtype == np.uint8 else "no picture"
-    return [derived_id(label, rows, cols, dataset.sample_hashes[index].tobytes().hex()) for index in chosen.tolist()]
+    """The id that each sample has as a picture of a run (`supervisor.inputs`)."""
+    rows, cols, _ = dataset.images.shape[1:]
+    hashes = (dataset.sample_hashes[index].tobytes().hex() for index in chosen.tolist())
+    return [derived_id("picture", rows, cols, name) for name in hashes]

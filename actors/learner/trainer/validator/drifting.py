@@ -17,6 +17,9 @@ LIMIT: Final = 0.02
 Z_LIMIT: Final = 3.0
 """Standard deviations that chance exceeds once in 370 times."""
 
+ROUNDING: Final = 1e-12
+"""A shift of just two points is within the limit, whatever the last bit of a difference of shares says."""
+
 Confusion = Sequence[Sequence[int]]
 
 
@@ -31,7 +34,7 @@ def bias_of(names: Sequence[str], confusion: Confusion) -> tuple[ClassBias, ...]
         rest, rest_hits = total - examples, hits - hit
         gap = hit / examples - hits / total if examples else None
         z = _z(hit, examples, rest_hits, rest)
-        is_flagged = gap is not None and z is not None and abs(gap) > LIMIT and abs(z) > Z_LIMIT
+        is_flagged = _is_far(gap) and z is not None and abs(z) > Z_LIMIT
         share, taken = (examples / total, predicted / total) if total else (None, None)
         excess = (predicted - examples) / total if total else None
         found.append(
@@ -73,8 +76,7 @@ def _shift(name: str, number: int, before: Confusion, after: Confusion, same_exa
     share = _difference(shares[0], shares[1])
     counts = [(confusion[number][number], sum(confusion[number])) for confusion in (after, before)]
     z = None if same_examples else _z(*counts[0], *counts[1])
-    is_far = recall is not None and abs(recall) > LIMIT
-    is_taken_otherwise = same_examples and share is not None and abs(share) > LIMIT
+    is_taken_otherwise = same_examples and _is_far(share)
     is_sure = same_examples or (z is not None and abs(z) > Z_LIMIT)
     return ClassShift(
         name=name,
@@ -83,8 +85,12 @@ def _shift(name: str, number: int, before: Confusion, after: Confusion, same_exa
         recall_shift=recall,
         predicted_share_shift=share,
         z=z,
-        is_flagged=(is_far and is_sure) or is_taken_otherwise,
+        is_flagged=(_is_far(recall) and is_sure) or is_taken_otherwise,
     )
+
+
+def _is_far(shift: float | None) -> bool:
+    return shift is not None and abs(shift) > LIMIT + ROUNDING
 
 
 def _z(hits: int, count: int, other_hits: int, other_count: int) -> float | None:
