@@ -2,7 +2,8 @@
 
 In: the order, the key of the home, a seal, what the box turned out to be. Out: dreams and `nightly.json` in the folder
 of the night, the dreams of nights whose time is over removed, and a report of dates, counts and digests. A night that
-was lived before and comes out the same leaves every byte as it is. As a replay it writes nothing, and tells what it
+was lived before and comes out the same leaves every byte as it is, and so does one that can read nothing now where an
+earlier run has dreamt. As a replay it writes nothing, and tells what it
 would have committed to. A fault of the inputs is a reason to skip; the disk's own reach the caller.
 """
 
@@ -92,6 +93,8 @@ def _replayed(lived: Lived) -> dict[str, Any]:
 def _kept(order: NightOrder, lived: Lived, seal: Seal, around: Circumstances) -> NightReport:
     """Store the dreams, name them, then remove what is superfluous and what is over."""
     nights, notes = Nights(order.nights), list(lived.looked.notes)
+    if lived.decision.skip_reason == "input_error" and _has_dreamt(nights, order.date):
+        return _left_alone(order, notes)
     former = _former(nights, order.date, notes)
     refs = _same_dreams(nights, order, lived, former, seal)
     if refs is None:
@@ -116,6 +119,31 @@ def _kept(order: NightOrder, lived: Lived, seal: Seal, around: Circumstances) ->
         notes=tuple(notes),
         is_unchanged=is_unchanged,
         sha256=sha256,
+    )
+
+
+def _has_dreamt(nights: Nights, date: str) -> bool:
+    """Whether an earlier run of the night has left dreams that are all there."""
+    try:
+        block = read_block(nights, date)
+    except NightlyFileError:
+        return False
+    refs = () if block is None else tuple(map(Ref.parse, block.artifact_refs))
+    return bool(refs) and all(ref is not None and nights.is_whole(ref) for ref in refs)
+
+
+def _left_alone(order: NightOrder, notes: Sequence[str]) -> NightReport:
+    """A night that sees nothing takes nothing away that an earlier run has dreamt."""
+    return NightReport(
+        night_id=order.night_id,
+        date=order.date,
+        source=order.source,
+        standing="failed",
+        block=None,
+        problem="nothing could be read now; the dreams of an earlier run stay as they are",
+        notes=tuple(notes),
+        is_unchanged=True,
+        sha256="",
     )
 
 

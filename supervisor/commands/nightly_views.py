@@ -64,12 +64,12 @@ def report(
 
 @click.command()
 @click.argument("first", metavar="A")
-@click.argument("second", metavar="B", default="last")
+@click.argument("second", metavar="[B]", default="last")
 @home_option
 @json_option
 @click.pass_context
 def diff(context: click.Context, /, first: str, second: str, home: "Home", as_json: bool) -> None:
-    """Show what changed from the night A to the night B: seeds, numbers, the method.
+    """Show what changed from the night A to the night B, by default the last: seeds, numbers, the method.
 
     Seeds are held against each other by anchor when both nights have stable ones (`id_privacy: hash`), else by type.
     One line and exit code 0 when nothing changed, exit code 1 otherwise. Other words for the same scenes are told as

@@ -19,6 +19,7 @@ from schemas.base import Record
 from schemas.dream_artifact import DreamBlock
 from schemas.night_places import KEY_FILE, MANIFEST_FILE, SNAPSHOT_FILE, SNAPSHOT_NOTE, inputs_folder
 from schemas.night_settings import RuntimeSettings
+from schemas.roles import ROLES
 from schemas.settings import EngineSettings
 from supervisor.errors import SupervisorError
 from supervisor.home import Home
@@ -81,7 +82,7 @@ def compare(home: Home, date: str, settings: EngineSettings) -> Compared:
     ended = start_night(order, _key(home), start)
     if ended.result is None:
         raise SupervisorError(f"night of {date}: {ended.problem}")
-    return _compared(date, block, kept, ended.result)
+    return held_against(block, date, kept["files"], ended.result)
 
 
 def _key(home: Home) -> bytes:
@@ -110,13 +111,14 @@ def _snapshot(folder: Path, kept: dict[str, Any]) -> str:
         return ""
 
 
-def _compared(date: str, block: DreamBlock, kept: dict[str, Any], result: dict[str, Any]) -> Compared:
+def held_against(block: DreamBlock, date: str, files: list[dict[str, Any]], result: dict[str, Any]) -> Compared:
+    """A night's block and what it had read, against what living it again gave."""
     again = result["replay"]
     before = {_seed(line.model_dump(mode="json")) for line in block.seeds}
     after = {_seed(line) for line in again["seeds"][: len(block.seeds) or None]}
-    told = {file["path"]: (file["sha256"], file["counted_bytes"]) for file in kept["files"]}
+    told = {file["path"]: (file["sha256"], file["counted_bytes"]) for file in files}
     found = {file["path"]: (file["sha256"], file["counted_bytes"]) for file in result["manifest"] or ()}
-    inputs = sorted({_unnamed(path) for path in told.keys() | found.keys() if told.get(path) != found.get(path)})
+    inputs = sorted({unnamed(path) for path in told.keys() | found.keys() if told.get(path) != found.get(path)})
     is_same = (
         tuple(again["content_commits"]) == block.content_commits
         and again["skip_reason"] == block.skip_reason
@@ -134,10 +136,10 @@ def _compared(date: str, block: DreamBlock, kept: dict[str, Any], result: dict[s
     )
 
 
-def _unnamed(path: str) -> str:
+def unnamed(path: str) -> str:
     """`path`, if it is not of a guest, whose name is its own affair."""
     folder, _, name = path.rpartition("/")
-    is_of_an_actor = folder.startswith("logs/refusals") or folder.startswith("journal/")
+    is_of_an_actor = folder.startswith(("logs/refusals", "journal/"))
     is_known = any(name.removesuffix(".jsonl") == role or name.startswith(f"{role}-") for role in ROLES)
     return f"{folder}/ (a guest's)" if is_of_an_actor and not is_known else path
 

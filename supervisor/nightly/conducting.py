@@ -8,6 +8,7 @@ loop, is just beginning or ending waits for its turn.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -21,7 +22,7 @@ from pydantic import ValidationError
 from schemas.ids import RunId
 from schemas.inputs import InputSet
 from schemas.manifest import RunManifest
-from schemas.night import NightRequest
+from schemas.night import DAY_NS, NightRequest, begin_of
 from schemas.night_report import REPORTS_PATH, NightReport, NightReports
 from schemas.roles import Role
 from supervisor.advice import advise
@@ -36,6 +37,7 @@ from supervisor.left_out import LeftOut
 from supervisor.lock import Holder, find_holder, hold_home
 from supervisor.log_lines import utc_text
 from supervisor.manifest import Protection, make_manifest
+from supervisor.nursery import actor_environment
 from supervisor.plan import seats_of
 from supervisor.pool.orders import publish, stage, writing_orders
 from supervisor.quiet_session import QuietSession
@@ -44,7 +46,9 @@ from supervisor.run_life import Limits, RunLife
 from supervisor.runs import RunFolder, next_ordinal
 
 OBSERVER: Final[Role] = "nightly-observer"
-COMPANY: Final[tuple[Role, ...]] = ("pool-keeper", OBSERVER)
+KEEPER: Final[Role] = "pool-keeper"
+MAX_REASON_CHARS: Final = 400
+COMPANY: Final[tuple[Role, ...]] = (KEEPER, OBSERVER)
 LOOK_S: Final = 0.1
 ALIVE_S: Final = 5.0
 """How often it is looked whether somebody still lives the night."""
@@ -177,9 +181,31 @@ def _by_a_company(sources: Sources, runtime: Path, request: NightRequest, waitin
     run.close(life.figures("night"))
     report = report_on(home, request.night_id)
     if report is None:
-        reasons = [f"{name} cannot start: {why}" for name, why in life.supervision.cannot_start.items()]
-        raise NightLostError("; ".join(reasons) or f"the night was not lived: {life.supervision.stop_reason}")
+        why = life.supervision.cannot_start
+        reasons = "; ".join(f"{name} cannot start: {reason}" for name, reason in why.items())
+        if KEEPER in why:
+            return _without_pool(sources, request, reasons)
+        raise NightLostError(reasons or f"the night was not lived: {life.supervision.stop_reason}")
     return report
+
+
+def _without_pool(sources: Sources, request: NightRequest, reasons: str) -> NightReport:
+    """The night of a home whose pool cannot be opened: it finds no input, and says so where nights are looked for."""
+    from actors.nightly_observer.ordering import NightOrder
+    from actors.nightly_observer.starting import Start, rung_of, start_night
+    from actors.nightly_observer.world import key_of, make_folders
+
+    settings, home = load_configuration(sources).settings, sources.home.root.resolve()
+    asked = request.model_dump(include=set(NightOrder.__dataclass_fields__) & set(NightRequest.model_fields))
+    is_partial = time.time_ns() < begin_of(request.date) + DAY_NS
+    rung = rung_of(settings.supervisor.strongest_box, settings.supervisor.isolation)
+    order = NightOrder(**asked, home=str(home), rung=rung, is_partial=is_partial)
+    make_folders(home, order.date)
+    ended = start_night(order, key_of(home), Start(actor_environment(os.environ), settings.nightly.limit_s))
+    if ended.result is None:
+        raise NightLostError(f"{reasons}; {ended.problem}")
+    report = NightReport.model_validate_json(json.dumps(ended.result["report"]))
+    return report.model_copy(update={"notes": (*report.notes, reasons[:MAX_REASON_CHARS])})
 
 
 def _manifest(sources: Sources) -> RunManifest:

@@ -23,7 +23,11 @@ from tests.system.conftest import FAST, House
 
 pytestmark = pytest.mark.system
 CALLS = "openat,open,creat,socket,connect,landlock_restrict_self"
-CANARIES = tuple(f"canary {word} sings" for word in ("abalone", "bassoon", "cinnabar", "dulcimer", "egret"))
+WORDS = (
+    *("abalone", "bassoon", "cinnabar", "dulcimer", "egret", "fennel", "gazebo", "harpoon", "indigo", "jasmine"),
+    *("kumquat", "lantern", "mandolin", "nutmeg", "obelisk", "paprika", "quiver", "rhubarb", "saffron", "tamarind"),
+)
+CANARIES = tuple(f"canary {word} sings" for word in WORDS)
 
 
 def today() -> str:
@@ -143,3 +147,16 @@ def test_the_kernel_sees_no_file_opened_for_writing_but_in_the_folder_of_nights(
     assert written != []
     assert [line for line in written if f'"{home / NIGHTS}/' not in line] == []
     assert [line for line in boxed if re.search(r"\b(socket|connect)\(", line) and "= -1" not in line] == []
+
+
+def test_a_damaged_pool_is_a_night_without_input_and_nothing_else(house: House, recipient: str) -> None:
+    pool = house.home / "pool"
+    pool.mkdir(mode=0o700)
+    (pool / "dream_pool.sqlite").write_bytes(b"no database at all" * 100)
+
+    done = house.run("nightly run", "2026-01-31", "--json")
+
+    told = json.loads((house.home / NIGHTS / "2026-01-31" / "nightly.json").read_text())
+    assert (done.returncode, told["dream"]["status"], told["dream"]["skip_reason"]) == (1, "skipped", "input_error")
+    assert any("pool-keeper cannot start" in note for note in json.loads(done.stdout)["notes"])
+    assert house.run("nightly verify", "--json").returncode == 0

@@ -96,6 +96,19 @@ def test_one_answer_is_no_bridge_however_much_it_holds() -> None:
     assert not fires(made)
 
 
+def test_one_answer_is_no_bridge_however_unlikely_it_is() -> None:
+    made = MadeDay()
+    alike = [made.hue(97.0) for _ in range(4)]
+    for _ in range(400):
+        made.answer(*alike)
+    made.answer(made.hue(7.0), *(made.hue(187.0) for _ in range(4)))
+
+    shown = numbers(made)
+
+    assert (shown["w"], shown["events"], shown["chance"] < 0.05) == (4, 1, True)
+    assert not fires(made)
+
+
 def test_a_birth_weighs_two_and_a_shared_factoid_one() -> None:
     made = MadeDay()
     child, parent, other = made.hue(7.0), made.hue(187.0), made.hue(188.0)

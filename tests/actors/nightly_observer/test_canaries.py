@@ -22,6 +22,7 @@ from supervisor.nightly.night_text import draw_report
 from supervisor.nightly.page import draw_page, draw_short
 from supervisor.nightly.reading import read_night
 from tests.actors.nightly_observer.lived_home import CANARIES, DATE, a_home, heads_of, lived, order_of, raw_ids
+from tests.actors.nightly_observer.written_home import dream_id
 from tests.night_examples import changed
 
 ROOT = Path(__file__).parents[3]
@@ -68,6 +69,22 @@ def test_a_name_that_a_night_did_tell_would_be_found(tmp_path):
 
     assert any(each in text for each in CANARIES)
     assert any(head in text for head in heads_of(raw_ids(home)))
+
+
+def test_of_another_systems_files_only_an_unknown_one_is_named_and_no_id_of_it(tmp_path):
+    home, root = a_home(tmp_path / "home"), tmp_path / "eqnet"
+    for number, canary in enumerate(CANARIES[:6]):
+        (root / canary).mkdir(parents=True)
+        (root / canary / f"unknown-{dream_id(number)}.jsonl").write_text(f'{{"x": "{CANARIES[number + 6]}"}}\n{{\n')
+    (root / f"{CANARIES[18]}.jsonl").write_text("{\n")
+    (root / f"{CANARIES[19]}.json").write_text('{"schema": "nightly.v1"')
+    settings = changed(storage__encrypt=False, generate_when__allow_if_all_zero=True)
+
+    report = lived(home, settings, source="eqnet", root=str(root))["report"]
+
+    text = json.dumps(report) + (home.root / night_folder(DATE) / "nightly.json").read_text()
+    assert "unknown-*.jsonl" in text
+    assert [each for each in (*CANARIES, str(root), *map(dream_id, range(6))) if each in text] == []
 
 
 SURROUNDINGS = (

@@ -9,6 +9,9 @@ import subprocess
 import pytest
 
 from actors.nightly_observer.day import InputFile, InputManifest
+from actors.nightly_observer.keeping import Ref
+from actors.nightly_observer.sealing import SealError, opened
+from actors.nightly_observer.verifying import verify
 from schemas.dream_artifact import MAX_BLOCK_BYTES, DreamArtifact, DreamBlock
 from schemas.night_places import NIGHTS
 from tests.actors.nightly_observer.dream_seeds import one_of_each, seed
@@ -98,6 +101,33 @@ def test_the_same_night_again_leaves_every_byte_as_it_was(house, is_sealed):
     assert again.block == first.block
 
 
+def test_a_dream_that_was_damaged_is_made_again_by_the_same_night(house):
+    house.sealed()
+    before = house.live().block
+    stored = next((house.home / NIGHTS / DATE).glob("0002-*"))
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+
+    after = house.live().block
+
+    assert after.content_commits == before.content_commits
+    assert after.artifact_refs != before.artifact_refs
+    assert [each.kind for each in verify(house.nights, [DATE])] == ["ok"]
+
+
+def test_another_recipient_has_the_same_dreams_sealed_anew(house):
+    former = house.sealed()
+    before = house.live().block
+    secret = house.sealed()
+
+    after = house.live().block
+
+    (ref, *_) = map(Ref.parse, after.artifact_refs)
+    assert after.content_commits == before.content_commits
+    assert b"diagnostic_only" in opened(house.nights.read(ref), secret)
+    with pytest.raises(SealError):
+        opened(house.nights.read(ref), former)
+
+
 def test_twelve_seeds_are_three_dreams_however_often_the_night_is_lived(house):
     seen = gathered(tuple(seed("bridge", key=str(at)) for at in range(12)))
 
@@ -168,6 +198,18 @@ def test_dreams_are_gone_after_thirty_nights_and_not_before(house):
     assert any("2 dreams" in note for note in report.notes)
 
 
+def test_a_removal_that_was_interrupted_is_still_known_when_it_is_ended(house):
+    house.live()
+    names = [name for name in house.files() if name[0] == "0"]
+    house.nights.expire(DATE, "2026-12-20")
+    (house.home / NIGHTS / DATE / names[1]).write_bytes(b"not removed yet")
+
+    house.nights.expire(DATE, "2026-12-21")
+
+    assert house.nights.expired(DATE) == set(names)
+    assert not any(name[0] == "0" for name in house.files())
+
+
 def test_a_link_is_no_night_whose_dreams_are_removed(house, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "2026-01-01"
     elsewhere.mkdir()
@@ -196,6 +238,26 @@ def test_an_input_that_cannot_be_read_still_leaves_a_file_that_says_so(house):
 
     assert (report.block.status, report.block.skip_reason) == ("skipped", "input_error")
     assert nightly(house)["dream"]["inputs_sha256"] is None
+
+
+def test_a_night_that_can_read_nothing_now_takes_no_dream_away(house):
+    house.sealed()
+    house.live()
+    before = house.files()
+
+    report = house.live(seen=gathered(is_readable=False))
+
+    assert house.files() == before
+    assert (report.standing, report.block) == ("failed", None)
+    assert "stay as they are" in report.problem
+
+
+def test_where_nothing_was_dreamt_a_night_that_can_read_nothing_takes_its_place(house):
+    house.live(seen=gathered(is_all_zero=True))
+
+    report = house.live(seen=gathered(is_readable=False))
+
+    assert report.block.skip_reason == nightly(house)["dream"]["skip_reason"] == "input_error"
 
 
 def test_a_block_stays_small_however_many_seeds_there_are(house):

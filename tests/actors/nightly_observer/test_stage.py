@@ -2,7 +2,8 @@
 
 import pytest
 
-from actors.nightly_observer.stage import Found, decide, dream
+from actors.nightly_observer import stage
+from actors.nightly_observer.stage import Found, RenderingRefusedError, decide, dream
 from schemas.dream_artifact import PADDING_BYTES
 from tests.actors.nightly_observer.dream_seeds import one_of_each, seed
 from tests.night_examples import DATE, changed
@@ -79,3 +80,22 @@ def test_the_size_of_a_dream_says_little_of_it():
     dreams = dream(DATE, Found(one_of_each(), True, False, True), changed().dream, 2, REFS)
 
     assert [len(each.canonical()) % PADDING_BYTES for each in dreams] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("is_stable", "reasons"),
+    [(True, ["guard_stable"]), (False, []), (None, ["guard_missing"])],
+)
+def test_a_dream_says_of_guards_what_was_counted(is_stable, reasons):
+    seen = Found((seed("bridge"),), True, False, is_stable)
+
+    (dreamt,) = dream(DATE, seen, changed().dream, 1, REFS)
+
+    assert list(dreamt.reasons) == ["bridge_seed", *reasons]
+
+
+def test_a_rendering_that_judges_is_not_kept(monkeypatch):
+    monkeypatch.setattr(stage, "render", lambda _scene, _settings: "A drained pool, because it was wrong.")
+
+    with pytest.raises(RenderingRefusedError, match="nothing was kept"):
+        dream(DATE, found(1), changed().dream, 1, REFS)

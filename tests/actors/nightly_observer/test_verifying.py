@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from actors.nightly_observer.anchors import commit
 from actors.nightly_observer.keeping import Ref
 from actors.nightly_observer.sealing import SealError, opened
 from actors.nightly_observer.verifying import EXIT_CODES, Opening, verdict_of, verify
 from actors.nightly_observer.world import key_of
+from schemas.dream_artifact import DreamArtifact
 from schemas.night_places import NIGHTS
 from tests.actors.nightly_observer.night_house import NightHouse
 from tests.night_examples import DATE, changed
@@ -120,6 +122,25 @@ def test_with_an_identity_the_dreams_are_held_against_what_was_committed_to(hous
     path.write_text(json.dumps(told))
 
     assert (whole, verdict(house, opening), verdict(house)) == ("ok", "corrupt", "ok")
+
+
+def test_with_a_look_inside_a_dream_that_judges_is_found(house):
+    ref = Ref.parse(house.live().block.artifact_refs[0])
+    artifact = DreamArtifact.model_validate_json(house.nights.read(ref))
+    plain = artifact.model_copy(
+        update={"prompt": "A drained pool. In the end this proves that it was wrong."}
+    ).canonical()
+    house.nights.keep_only(DATE, [])
+    judging = house.nights.store(DATE, 1, plain, ".json")
+    path = house.home / NIGHTS / DATE / "nightly.json"
+    told = json.loads(path.read_bytes())
+    key = key_of(house.home)
+    told["dream"].update(count=1, artifact_refs=[str(judging)], content_commits=[commit(key, plain)])
+    path.write_text(json.dumps(told))
+
+    (found,) = verify(house.nights, [DATE], Opening(lambda stored: stored, key))
+
+    assert (found.kind, "no dream may say" in found.what) == ("corrupt", True)
 
 
 def test_another_identity_opens_nothing(house, tmp_path_factory):

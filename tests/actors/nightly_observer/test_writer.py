@@ -44,3 +44,10 @@ def test_what_is_no_object_is_refused(text):
 
 def test_a_value_is_found_where_it_is_on_top():
     assert (value_of(FOREIGN, "odd"), value_of(FOREIGN, "dream")) == (15.0, None)
+
+
+def test_of_a_key_that_is_there_twice_the_one_that_readers_take_is_replaced():
+    text = b'{"dream": 1, "x": 2, "dream": 3}'
+
+    assert with_values(text, {"dream": 4}) == b'{"dream": 1, "x": 2, "dream": 4}'
+    assert value_of(text, "dream") == 3

@@ -93,6 +93,17 @@ def test_open_says_what_is_missing(told, identity, tmp_path):
     assert codes == [2, 1, 2, 2, 1]
 
 
+def test_a_dream_that_was_altered_is_not_opened(told):
+    ref = told.house.live().block.artifact_refs[0]
+    stored = next((told.house.home / NIGHTS / DATE).glob("0001-*"))
+    stored.write_bytes(stored.read_bytes().replace(b'"prompt":"', b'"prompt":"x'))
+
+    code, out, err = told.ask("open", ref)
+
+    assert (code, out) == (1, "")
+    assert "altered" in err
+
+
 def test_verify_ends_with_the_worst_that_it_found(told, identity):
     empty = told.ask("verify")[0]
     told.house.live()

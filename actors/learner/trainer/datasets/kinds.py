@@ -1,10 +1,12 @@
 """The datasets that are shipped, registered; and the one way to load any of them.
 
 In: the section `data` of a configuration and a place. Out: a `Dataset`, limited as the section says. Refused: what the
-loaders refuse.
+loaders refuse; a dataset of one class, of which there is nothing to learn.
 """
 
-from actors.learner.trainer.datasets.dataset import Dataset
+from typing import Final
+
+from actors.learner.trainer.datasets.dataset import DataRefusedError, Dataset
 from actors.learner.trainer.datasets.dicom import load_dicom
 from actors.learner.trainer.datasets.digit_file import load_digits
 from actors.learner.trainer.datasets.folders import load_folders
@@ -31,6 +33,15 @@ DATASETS.register("npz", NpzSettings, load_npz)
 DATASETS.register("patches", PatchesSettings, load_patches)
 
 
+LEAST_CLASSES: Final = 2
+
+
 def load_dataset(settings: DataSettings, place: Place) -> Dataset:
     """The dataset that `settings` describe; raises DataRefusedError, FileRefusedError and KindError."""
-    return DATASETS.build(settings, place).limited(settings.limit, place.seed)
+    dataset = DATASETS.build(settings, place)
+    if not isinstance(dataset, Dataset):
+        raise DataRefusedError(f"{settings.source}: what is built is a {type(dataset).__name__}, which is no Dataset")
+    if len(dataset.class_names) < LEAST_CLASSES:
+        told = f"{settings.source}: has {len(dataset.class_names)} class"
+        raise DataRefusedError(f"{told}; at least {LEAST_CLASSES} are needed to tell apart")
+    return dataset.limited(settings.limit, place.seed)

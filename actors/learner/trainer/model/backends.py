@@ -104,5 +104,7 @@ def backend_of(name: str) -> Backend:
 
 
 def _build(name: str, settings: Record, images: ImageShape, classes: int, streams: Streams) -> Model:
-    model: Model = MODELS.build(settings, ModelPlan(name, images, classes, streams))
+    model = MODELS.build(settings, ModelPlan(name, images, classes, streams))
+    if not isinstance(model, Model):
+        raise BackendError(f"model.kind: {MODELS.kind_of(settings)} builds a {type(model).__name__}, which is no Model")
     return model

@@ -44,29 +44,28 @@ def read_log(path: Path) -> tuple[tuple[Row, ...], str]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        lines = path.read_bytes().decode("ascii").split("\n")
-    except (OSError, ValueError) as error:
-        raise StepLogError(0, str(path), f"cannot be read ({error})") from error
+    lines = _texts(path)
     if lines.pop() != "":
         raise StepLogError(len(lines), "the last", "is cut: its end is missing")
     return lines
+
+
+def _texts(path: Path) -> list[str]:
+    """What lies between the ends of lines; a byte that is no ASCII stays in its line, which is then named."""
+    try:
+        return path.read_bytes().decode("ascii", "surrogateescape").split("\n")
+    except OSError as error:
+        raise StepLogError(0, str(path), f"cannot be read ({error.strerror or error})") from error
 
 
 def _kept_bytes(path: Path, rows: int, digest: str) -> int:
     """Bytes of the first `rows` rows; what follows them may be torn."""
     if rows == 0:
         return 0
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1]
-    except OSError as error:
-        raise StepLogError(0, str(path), f"cannot be read ({error.strerror})") from error
+    lines = _texts(path)[:-1]
     if len(lines) < rows:
         raise StepLogError(len(lines), "the last", f"{rows} rows are part of the checkpoint; go on from an older one")
-    try:
-        _, found = read_rows([line.decode("ascii") for line in lines[:rows]])
-    except UnicodeDecodeError as error:
-        raise StepLogError(0, str(path), "is no text of a step log") from error
+    _, found = read_rows(lines[:rows])
     if found != digest:
         raise StepLogError(rows - 1, "the last that counts", "is not what the checkpoint ends with; take its own log")
     return sum(len(line) + 1 for line in lines[:rows])

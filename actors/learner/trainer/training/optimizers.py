@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from actors.learner.trainer.model.parameters import F32
+from actors.learner.trainer.registry import OPTIMIZERS
 from actors.learner.trainer.training.settings import AdamWSettings, RmsPropSettings, SgdSettings
 from schemas.base import Record
 from schemas.errors import OneirosError
@@ -68,6 +69,15 @@ class Optimizer(ABC):
         if decay > 0.0:
             np.multiply(weights, np.float32(decay), out=self._scratch)
             gradient += self._scratch
+
+
+def optimizer_of(settings: Record, size: int) -> Optimizer:
+    """The optimizer of `settings` for `size` weights; raises OptimizerRefusedError where something else is built."""
+    built = OPTIMIZERS.build(settings, size)
+    if not isinstance(built, Optimizer):
+        told = f"{OPTIMIZERS.kind_of(settings)} builds a {type(built).__name__}, which is no Optimizer"
+        raise OptimizerRefusedError(f"optimizer.kind: {told}")
+    return built
 
 
 def rate_of(settings: Record) -> float:

@@ -27,7 +27,7 @@ from actors.learner.trainer.training.checkpoint import Checkpoint, CheckpointRef
 from actors.learner.trainer.training.feeding import Batch, ExtraBatch, Feed
 from actors.learner.trainer.training.keeping import Keeping
 from actors.learner.trainer.training.measuring import measure
-from actors.learner.trainer.training.optimizers import Optimizer, OptimizerRefusedError, rate_of
+from actors.learner.trainer.training.optimizers import OptimizerRefusedError, optimizer_of, rate_of
 from actors.learner.trainer.training.schedules import Pace, Schedule
 from actors.learner.trainer.training.step_log import EpochRow, Sink, StepLog, StepRow
 from actors.learner.trainer.training.stopping import Halt, StopReason, halt_of
@@ -87,7 +87,7 @@ class Trainer:
         self.model = backend.build(config.model, self.feed.images, self.feed.classes, self.streams)
         self.fingerprint = backend.fingerprint()
         self.loss: LossFunction = LOSSES.build(config.loss)
-        self.optimizer: Optimizer = OPTIMIZERS.build(config.optimizer, len(self.model.weights))
+        self.optimizer = optimizer_of(config.optimizer, len(self.model.weights))
         self.steps_total = settings.epochs * self.feed.batches
         pace = Pace(rate_of(config.optimizer), self.feed.batches, self.steps_total)
         self.schedule: Schedule = SCHEDULES.build(config.schedule, pace)

@@ -214,6 +214,7 @@ def test_npz_floats_are_taken_in_unit_range_and_otherwise_refused(tmp_path: Path
         ({"images": np.array([{}, {}], dtype=object), "labels": LABELS}, "Python objects, which are never loaded"),
         ({"images": IMAGES, "labels": LABELS.astype(np.int64) + 10**12}, "labels count from 0"),
         ({"images": IMAGES[:0], "labels": LABELS[:0]}, "is empty"),
+        ({"images": IMAGES, "labels": LABELS * 0}, "has 1 class; at least 2 are needed"),
     ],
 )
 def test_npz_arrays_that_will_not_do_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], expected: str) -> None:

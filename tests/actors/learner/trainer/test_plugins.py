@@ -8,11 +8,26 @@ import pytest
 
 from actors.learner.trainer.configuration.hashing import config_hash
 from actors.learner.trainer.configuration.loading import config_of, open_config
-from actors.learner.trainer.registry import OPTIMIZERS, KindError, Registry
+from actors.learner.trainer.configuration.plugins import PluginError, blaming, digest_of_plugin, load_plugins
+from actors.learner.trainer.model.backends import BackendError, backend_of
+from actors.learner.trainer.model.port import ImageShape
+from actors.learner.trainer.registry import MODELS, OPTIMIZERS, KindError, Registry
+from actors.learner.trainer.streams import Streams
+from actors.learner.trainer.training.optimizers import OptimizerRefusedError, optimizer_of
 from schemas.base import Record
 from schemas.errors import SettingsError
 
 BASE = '[meta]\nname = "a"\nseed = 1\n[data]\nsource = "digits"\n[model]\nkind = "mlp"\n'
+ODD = """
+from typing import Literal
+from actors.learner.trainer.registry import MODELS
+from schemas.base import Record
+
+class Odd(Record):
+    kind: Literal["odd"] = "odd"
+
+MODELS.register("odd", Odd, lambda settings, plan: None)
+"""
 PLUGIN = """
 from typing import Literal
 from actors.learner.trainer.registry import OPTIMIZERS
@@ -23,7 +38,7 @@ class Settings(Record):
     lr: float
     pull: float = 0.25
 
-def build(settings):
+def build(settings, size=0):
     return ("built", settings.pull)
 
 OPTIMIZERS.register("{kind}", Settings, build)
@@ -91,6 +106,7 @@ def test_a_plugin_leaves_the_hash_of_other_configurations_alone(tmp_path: Path) 
     [
         ("raise RuntimeError('no luck')", "pull.py: fails while it is loaded (RuntimeError: no luck)"),
         ("def broken(:", "pull.py: fails while it is loaded (SyntaxError"),
+        ("import sys; sys.exit(0)", "pull.py: fails while it is loaded (SystemExit: 0)"),
         (PLUGIN.format(kind="sgd"), "optimizer: sgd is taken by"),
     ],
 )
@@ -105,7 +121,14 @@ def test_a_plugin_that_fails_is_named_with_its_reason(tmp_path: Path, source: st
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("no_such_module_at_all", "there is no module"), ("nowhere.py", "cannot be read"), ("sys", "has no source file")],
+    [
+        ("no_such_module_at_all", "there is no module"),
+        ("nowhere.py", "cannot be read"),
+        ("sys", "has no source file"),
+        ("no_such.module", "there is no such module"),
+        ("..", "there is no such module"),
+        ("", "there is no such module"),
+    ],
 )
 def test_a_plugin_that_is_not_there_is_refused(tmp_path: Path, name: str, expected: str) -> None:
     path = tmp_path / "train.toml"
@@ -123,6 +146,61 @@ def test_a_module_by_name_is_digested_over_all_of_its_source(tmp_path: Path) -> 
 
     assert list(digests) == ["json"]
     assert len(digests["json"]) == 64
+
+
+def test_the_digest_of_a_plugin_can_be_had_without_running_it(tmp_path: Path) -> None:
+    source = "raise RuntimeError('this was run')\n"
+    (tmp_path / "pull.py").write_text(source, encoding="utf-8")
+
+    assert digest_of_plugin("pull.py", tmp_path) == hashlib.sha256(source.encode()).hexdigest()
+    assert digest_of_plugin("json", tmp_path) == load_plugins(["json"], tmp_path)["json"]
+
+
+def test_a_package_has_another_digest_when_one_of_its_files_changes_or_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "pulling_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    (package / "one.py").write_text("A = 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = [digest_of_plugin(package.name, tmp_path)]
+
+    (package / "one.py").write_text("A = 2\n", encoding="utf-8")
+    found.append(digest_of_plugin(package.name, tmp_path))
+    (package / "one.py").rename(package / "two.py")
+    found.append(digest_of_plugin(package.name, tmp_path))
+
+    assert len(set(found)) == len(found)
+
+
+def test_a_plugin_that_fails_when_it_is_used_is_named_with_its_line(tmp_path: Path) -> None:
+    path = configured(tmp_path, "late", PLUGIN.format(kind="late").replace("return (", "return (1 / 0, "))
+    loaded = open_config(path)
+
+    with pytest.raises(PluginError, match=r"pull\.py: fails in build, line 12 \(ZeroDivisionError: division by zero\)"):
+        with blaming(loaded.plugin_digests):
+            OPTIMIZERS.build(loaded.config.optimizer)
+
+
+def test_what_is_no_fault_of_a_plugin_is_not_blamed_on_one(tmp_path: Path) -> None:
+    loaded = open_config(configured(tmp_path, "innocent", PLUGIN.format(kind="innocent")))
+
+    with pytest.raises(ZeroDivisionError), blaming(loaded.plugin_digests):
+        _ = 1 / 0
+    with pytest.raises(KindError, match="no known kind"), blaming(loaded.plugin_digests):
+        OPTIMIZERS.get("nobody")
+
+
+def test_a_kind_that_builds_something_else_is_refused(tmp_path: Path) -> None:
+    loaded = open_config(configured(tmp_path, "else", PLUGIN.format(kind="else")))
+    (tmp_path / "odd.py").write_text(ODD, encoding="utf-8")
+    load_plugins(["odd.py"], tmp_path)
+
+    with pytest.raises(OptimizerRefusedError, match="else builds a tuple, which is no Optimizer"):
+        optimizer_of(loaded.config.optimizer, 3)
+    with pytest.raises(BackendError, match="odd builds a NoneType, which is no Model"):
+        backend_of("numpy").build(MODELS.get("odd").settings_type(), ImageShape(2, 2, 1), 2, Streams(0))
 
 
 def test_a_name_is_given_once_and_the_same_registration_again_is_no_other() -> None:

@@ -143,6 +143,27 @@ def test_a_log_that_is_shorter_or_another_than_the_checkpoint_counts_is_refused(
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("bit", [0x01, 0x20, 0x80])
+def test_any_altered_byte_of_the_file_is_found_in_its_line(tmp_path: Path, bit: int) -> None:
+    path = tmp_path / "steps.jsonl"
+    sink = StepLogFile(path)
+    log = StepLog(sink, 1)
+    for row in rows(3):
+        log.add(row)
+    sink.close()
+    content, digest = path.read_bytes(), log.digest
+
+    for place in range(0, len(content) - 1, 7):
+        altered = bytearray(content)
+        altered[place] ^= bit
+        path.write_bytes(altered)
+        with pytest.raises(StepLogError) as raised:
+            read_log(path)
+        assert raised.value.row == content.count(b"\n", 0, place)
+        with pytest.raises(StepLogError):
+            StepLogFile(path, 3, digest)
+
+
 def test_a_torn_last_line_is_told(tmp_path: Path) -> None:
     path = tmp_path / "steps.jsonl"
     sink = StepLogFile(path)
