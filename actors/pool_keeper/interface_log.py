@@ -55,6 +55,11 @@ class InterfaceLog:
         ]
         return (*cut, *lost)
 
+    @property
+    def has_lines(self) -> bool:
+        """Whether lines wait for `write`."""
+        return any(self._buffers.values())
+
     def append(self, name: LogName, record: LogRecord) -> None:
         """Keep `record` for the next `write`."""
         line = json.dumps(record, separators=(",", ":"), allow_nan=False, ensure_ascii=False)

@@ -118,7 +118,13 @@ class PoolStore(Lookups):
         return dict(self._cursors)
 
     def commit(self, position: StepPosition, cursors: Mapping[str, Cursor]) -> None:
-        """Blobs, log lines, then one COMMIT of data, position, cursors and lengths. Raises PoolError, rolled back."""
+        """Blobs, log lines, then one COMMIT of data, position, cursors and lengths. Raises PoolError, rolled back.
+
+        Before the first effect of a run nothing is: its steps are repeated from its journal, and a run that only looks
+        leaves the pool as it was, to the last byte.
+        """
+        if self._position is None and not (self._connection.in_transaction or self._log.has_lines or self._changed):
+            return
         with self._writing() as connection:
             self._vouch()
             self._compaction.move_some()

@@ -45,10 +45,12 @@ def recipient(house: House) -> str:
 
 
 def manifest(home: Path, run: str) -> dict[str, tuple]:
-    """All of one run that a night may look at, as it stands."""
+    """All that a night may look at, of one run and of the pool, as it stands."""
     found = {}
-    for place in ("logs/interface", f"journal/{run}", f"runs/{run}"):
+    for place in ("logs/interface", "pool", f"journal/{run}", f"runs/{run}"):
         for path in sorted((home / place).rglob("*")):
+            if path.name == "dream_pool.lock":
+                continue  # says which process held the pool last
             told = path.stat()
             content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
             found[str(path)] = (told.st_size, told.st_mode, told.st_mtime_ns, told.st_ino, content)

@@ -299,3 +299,21 @@ def test_kill_minus_nine_leaves_log_and_pool_telling_the_same(tmp_path: Path, op
         assert len(stored) > last, "what was acknowledged is there"
         assert keeper.store.row("PRAGMA integrity_check") == ("ok",)
         keeper.store.close()
+
+
+def test_a_run_that_only_looks_leaves_the_pool_as_it_was(open_keeper: Any, dream: Any, tmp_path: Path) -> None:
+    first = open_keeper()
+    first.dream(dream(1))
+    first.store.close()
+    before = {
+        path.name: path.read_bytes() for path in (tmp_path / "home" / "pool").iterdir() if path.suffix == ".sqlite"
+    }
+
+    looking = open_keeper(run="20260102T000000Z-0002")
+    looking.store.commit(StepPosition(1, 3), {"nightly-observer": Cursor(1, 1)})
+    looking.store.close()
+
+    assert {
+        path.name: path.read_bytes() for path in (tmp_path / "home" / "pool").iterdir() if path.suffix == ".sqlite"
+    } == before
+    assert open_keeper(run="20260102T000000Z-0002").store.position() is None
