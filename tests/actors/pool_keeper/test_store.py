@@ -305,15 +305,12 @@ def test_a_run_that_only_looks_leaves_the_pool_as_it_was(open_keeper: Any, dream
     first = open_keeper()
     first.dream(dream(1))
     first.store.close()
-    before = {
-        path.name: path.read_bytes() for path in (tmp_path / "home" / "pool").iterdir() if path.suffix == ".sqlite"
-    }
+    pool = tmp_path / "home" / POOL
+    before = pool.read_bytes()
 
     looking = open_keeper(run="20260102T000000Z-0002")
     looking.store.commit(StepPosition(1, 3), {"nightly-observer": Cursor(1, 1)})
     looking.store.close()
 
-    assert {
-        path.name: path.read_bytes() for path in (tmp_path / "home" / "pool").iterdir() if path.suffix == ".sqlite"
-    } == before
+    assert pool.read_bytes() == before
     assert open_keeper(run="20260102T000000Z-0002").store.position() is None
