@@ -36,12 +36,12 @@ class TrainGroup(click.Group):
 def command() -> None:
     """Train a model so that the run can be proved again, bit for bit.
 
-    CONFIG is TOML or YAML; `train CONFIG` is short for `train run CONFIG`. Everything of a run is in
-    HOME/artifacts/training/RUN; RUN is its name, a beginning of it, its number, `latest`, or a path.
+    CONFIG is TOML or YAML, or the name of a shipped one: digits, fashion. `train CONFIG` is short for `train run
+    CONFIG`. Everything of a run is in HOME/artifacts/training/RUN; RUN is its name, a beginning of it, its number, `latest`, or a path.
 
     \b
     Examples:
-      supervisor train config/train_digits.toml
+      supervisor train digits
       supervisor train replay latest
       supervisor train list --json | jq '.runs[].run_id'
     """
@@ -86,7 +86,7 @@ def run(  # noqa: PLR0913 - the options of the command
     from supervisor.training.progress_line import shown_training
     from supervisor.training.starting import Wanted, start
 
-    _check_is_file(config)
+    config = _file_of(config)
     home = _home_of_seat(context, home) if has_dreams else home
     signals = StopSignals(is_detached=False)
     try:
@@ -275,17 +275,25 @@ def keygen(file: Path, as_json: bool) -> None:
     _print({"file": str(file), "public_key": public}, as_json, [f"{file}: the private key", f"public key {public}"])
 
 
-def _check_is_file(config: Path) -> None:
-    """Raise UsageError for a CONFIG that is not there, which may be a command that was misspelt."""
+def _file_of(config: Path) -> Path:
+    """The file that CONFIG names: itself, or one that is shipped.
+
+    Raises UsageError for one that is not there, which may be a command that was misspelt.
+    """
     import difflib
 
+    from supervisor.configuration import default_file
     from supervisor.errors import UsageError
 
     if config.exists():
-        return
-    near = difflib.get_close_matches(str(config), list(command.commands), n=1)
-    hint = f"; did you mean `supervisor train {near[0]}`?" if near else "; name a .toml or .yaml file"
-    raise UsageError(f"{config}: no such file{hint}")
+        return config
+    shipped = {path.stem.removeprefix("train_"): path for path in sorted(default_file().parent.glob("train_*.toml"))}
+    if str(config) in shipped:
+        return shipped[str(config)]
+    near = difflib.get_close_matches(str(config), [*command.commands, *shipped], n=1)
+    otherwise = f"name a .toml or .yaml file, or what is shipped: {', '.join(shipped)}"
+    hint = f"did you mean `supervisor train {near[0]}`?" if near else otherwise
+    raise UsageError(f"{config}: no such file; {hint}")
 
 
 def _home_of_seat(context: click.Context, home: "Home") -> "Home":

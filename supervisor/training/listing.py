@@ -51,7 +51,7 @@ def list_runs(home: Home) -> list[RunRow]:
 def draw_runs(rows: Sequence[RunRow]) -> list[str]:
     """The table."""
     if not rows:
-        return ["no training run yet: supervisor train config/train_digits.toml"]
+        return ["no training run yet: supervisor train digits"]
     cells = [
         (
             row.run_id,

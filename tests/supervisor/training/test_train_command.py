@@ -173,6 +173,13 @@ def test_a_misspelt_command_is_told_from_a_file_that_is_not_there(workshop: Work
     assert "no such file" in error
 
 
+def test_a_shipped_configuration_goes_by_its_name(workshop: Workshop) -> None:
+    code, said, _ = workshop.do("digits")
+
+    assert code == 0 and "test accuracy 0.9" in said
+    assert "or what is shipped: digits, fashion" in workshop.do("nowhere.toml")[2]
+
+
 def test_dreams_without_a_seat_are_refused_with_the_way_to_one(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
