@@ -37,7 +37,8 @@ def command() -> None:
     """Train a model so that the run can be proved again, bit for bit.
 
     CONFIG is TOML or YAML, or the name of a shipped one: digits, fashion. `train CONFIG` is short for `train run
-    CONFIG`. Everything of a run is in HOME/artifacts/training/RUN; RUN is its name, a beginning of it, its number, `latest`, or a path.
+    CONFIG`. Everything of a run is in HOME/artifacts/training/RUN; RUN is its name, a beginning of it, its number,
+    `latest`, or a path.
 
     \b
     Examples:
