@@ -105,7 +105,7 @@ def _take_pictures(folder: Path, run: RunSettings, report: _Report) -> tuple[Pic
             break
         name = printable(path.name)
         try:
-            picture = _picture(path, name, run.image_side)
+            picture = picture_from(path, name, run.image_side)
         except PictureRefusedError as error:
             report.pictures.append((name, printable(error.reason)))
             continue
@@ -129,7 +129,8 @@ def _picture_files(folder: Path) -> list[Path]:
     return [path for path in visible if path.suffix.lower() in PICTURE_SUFFIXES] or visible
 
 
-def _picture(path: Path, name: str, side: int) -> Picture:
+def picture_from(path: Path, name: str, side: int) -> Picture:
+    """The picture at `path` as a run has it; raises PictureRefusedError."""
     pixels = decode_picture(path, side)
     height, width, _ = pixels.shape
     rgb = pixels.tobytes()

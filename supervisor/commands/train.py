@@ -270,9 +270,13 @@ def keygen(file: Path, as_json: bool) -> None:
     Example:
       supervisor train keygen signing.pem
     """
-    from actors.learner.trainer.reports.signing import make_key
+    from actors.learner.trainer.reports.signing import SigningError, make_key
+    from supervisor.errors import UsageError
 
-    public = make_key(file)
+    try:
+        public = make_key(file)
+    except SigningError as error:
+        raise UsageError(str(error)) from error
     _print({"file": str(file), "public_key": public}, as_json, [f"{file}: the private key", f"public key {public}"])
 
 

@@ -16,13 +16,14 @@ from typing import Final
 
 from actors.learner.trainer.configuration.hashing import config_hash
 from actors.learner.trainer.configuration.loading import LoadedConfig
+from actors.learner.trainer.dreaming.examples import allowed
 from actors.learner.trainer.dreaming.judging import Judgement
-from actors.learner.trainer.dreaming.pins import Pins, pins_from
+from actors.learner.trainer.dreaming.pins import Pins, PinsRefusedError, pins_from
 from actors.learner.trainer.reports.signing import Signer
 from actors.learner.trainer.reports.writing import NOT_WANTED, NOT_YET, write_reports
 from actors.learner.trainer.training.keeping import Keeping
 from actors.learner.trainer.training.log_file import StepLogFile, read_log
-from actors.learner.trainer.training.step_log import Link, Sink, StepRow
+from actors.learner.trainer.training.step_log import Link, Sink, StepLogError, StepRow
 from actors.learner.trainer.training.stopping import StopReason
 from actors.learner.trainer.training.trainer import Outcome
 from bus.files import write_atomically
@@ -31,7 +32,7 @@ from supervisor.home import Home
 from supervisor.training.beginning import another_session, facts_of, new_envelope, utc
 from supervisor.training.execution import RUNNING, Execution, ended
 from supervisor.training.feedback_file import FeedbackFile, read_feedback
-from supervisor.training.preparing import Prepared, prepare
+from supervisor.training.preparing import Prepared, before_the_first_step, code_sha256, prepare
 from supervisor.training.run_folder import TrainingFolder, claim, splits_cache
 from supervisor.training.run_manifest import (
     DamagedError,
@@ -47,7 +48,8 @@ REPORT_PERIOD_S: Final = 0.5
 """Least time between two writings of partial reports."""
 REPORT_SHARE: Final = 0.02
 """Most of a run's time that partial reports take."""
-CHANGED: Final = "the file of the configuration changed; the run keeps what it read"
+CHANGED: Final = "the file of the configuration changed or is gone; the run keeps what it read"
+OTHER_PROGRAM: Final = "the program has changed since the run began; what follows may differ from a run without a stop"
 
 Heard = Callable[[Sequence[Judgement]], str]
 """Takes judgements to whoever wants them; says what went wrong, or nothing."""
@@ -180,7 +182,7 @@ class _Session:
             self._note(problem)
 
     def _look_at_file(self) -> None:
-        if self.loaded.path.exists() and self.loaded.is_changed():
+        if self.loaded.is_changed():
             self._note(CHANGED)
 
     def _note(self, text: str) -> None:
@@ -207,11 +209,13 @@ class _Session:
 
 def begin(loaded: LoadedConfig, home: Home, company: Company, pins: Pins | None = None) -> Conducted:
     """A new run of a configuration. Raises OneirosError and OSError; then nothing of it is left."""
-    prepared = prepare(loaded, splits_cache(home))
-    signer = _signer(loaded)
-    whole = config_hash(loaded.config, prepared.splits.digest)
-    watch = _Watch()
-    execution = Execution(prepared, watch, pins)  # what is refused is refused before there is a folder
+    with before_the_first_step(loaded):
+        prepared = prepare(loaded, splits_cache(home))
+        signer = _signer(loaded)
+        whole = config_hash(loaded.config, prepared.splits.digest)
+        pins = None if pins is None else allowed(pins, prepared.kinship)  # another seed divides the data otherwise
+        watch = _Watch()
+        execution = Execution(prepared, watch, pins)  # what is refused is refused before there is a folder
     folder = claim(home, whole)
     with folder.held():
         if pins is not None:
@@ -228,7 +232,8 @@ def go_on(loaded: LoadedConfig, home: Home, folder: TrainingFolder, company: Com
     """The run in `folder`, from its newest checkpoint that is whole. Raises OneirosError and OSError."""
     with folder.held():
         stored = read_manifest(folder)
-        prepared = prepare(loaded, splits_cache(home))
+        with before_the_first_step(loaded):
+            prepared = prepare(loaded, splits_cache(home))
         _check_same(stored, prepared)
         pins = read_pins(folder, stored)
         found = Keeping(folder.checkpoints, loaded.config.training.keep_checkpoints).newest()
@@ -236,16 +241,20 @@ def go_on(loaded: LoadedConfig, home: Home, folder: TrainingFolder, company: Com
             raise DamagedError(folder.run_id, f"no checkpoint is whole: {found.passed_over[0]}")
         header = found.checkpoint.header if found.checkpoint is not None else None
         rows, digest = (header.log_rows, header.log_digest) if header is not None else (0, "")
-        log = StepLogFile(folder.steps_file, rows, digest) if rows else StepLogFile(folder.steps_file)
+        log = _log_behind(folder, rows, digest)
         watch = _Watch(log)
-        execution = Execution(prepared, watch, pins)
+        with before_the_first_step(loaded):
+            execution = Execution(prepared, watch, pins)
+            if found.path is not None:
+                execution.trainer.resume(found.path)
         if found.path is not None:
-            execution.trainer.resume(found.path)
             execution.memory.rows.extend(read_log(folder.steps_file)[0][:rows])
             execution.judgements.extend(read_feedback(folder.feedback_file, _judged_before(execution)))
         manifest = another_session(stored, execution.trainer.progress.step, company.now())
         session = _Session(folder, execution, manifest, company, _signer(loaded), watch, None, loaded)
         session.notes.extend(f"passed over: {refused}" for refused in found.passed_over)
+        if stored.run.code_sha256 != code_sha256():
+            session.notes.append(OTHER_PROGRAM)
         return _conduct(session, log, len(execution.judgements))
 
 
@@ -259,6 +268,8 @@ def read_pins(folder: TrainingFolder, manifest: TrainingManifest) -> Pins | None
         pins = pins_from(folder.dreams_file.read_bytes())
     except OSError as error:
         raise DamagedError(name, f"the pinned dreams cannot be read ({error.strerror})") from error
+    except PinsRefusedError as error:
+        raise DamagedError(name, str(error)) from error
     if pins.digest != expected:
         raise DamagedError(name, "these are other dreams than those of the manifest")
     return pins
@@ -275,18 +286,32 @@ def _conduct(session: _Session, log: StepLogFile, judged: int) -> Conducted:
         return Conducted(session.folder, session.close(outcome), outcome)
 
 
+def _log_behind(folder: TrainingFolder, rows: int, digest: str) -> StepLogFile:
+    """The step log, open behind the rows that a checkpoint counts; raises DamagedError where those were altered."""
+    try:
+        return StepLogFile(folder.steps_file, rows, digest) if rows else StepLogFile(folder.steps_file)
+    except StepLogError as error:
+        raise DamagedError(
+            f"{folder.run_id}/{folder.steps_file.name}", f"line {error.row + 1}: {error.reason}"
+        ) from error
+
+
 def _judged_before(execution: Execution) -> int:
     """Epochs whose dreams were judged before the step that a resumed run begins with."""
     return execution.trainer.progress.epoch + (0 if execution.is_at_epoch_start else 1)
 
 
 def _check_same(stored: TrainingManifest, prepared: Prepared) -> None:
-    """Raise UsageError unless the configuration and the data are those that the run began with."""
+    """Raise UsageError unless configuration, data and plug-ins are those that the run began with."""
     whole = config_hash(prepared.config, prepared.splits.digest)
     if whole != stored.run.config_hash:
         run, mine = stored.envelope.run_id, whole[:12]
         told = f"{run} is of configuration and splits {stored.run.config_hash[:12]}, these are {mine}"
         raise UsageError(f"{told}; put the configuration back, or begin a new run without --resume")
+    other = [name for name, digest in stored.run.plugins.items() if prepared.loaded.plugin_digests.get(name) != digest]
+    if other:
+        told = f"{stored.envelope.run_id} began with another source of {', '.join(other)}"
+        raise UsageError(f"{told}; put it back, or begin a new run without --resume")
 
 
 def _signer(loaded: LoadedConfig) -> Signer | None:

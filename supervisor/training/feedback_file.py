@@ -43,9 +43,9 @@ def read_feedback(path: Path, epochs: int | None = None) -> list[Judgement]:
             judgement = Judgement(**json.loads(line))
             is_whole = judgement.line().encode("ascii") == line
         except (ValueError, TypeError) as error:
-            raise DamagedError(f"{path.name}, line {number}", f"is no judgement of a dream ({error})") from error
+            raise DamagedError(path.name, f"line {number} is no judgement of a dream ({error})") from error
         if not is_whole:
-            raise DamagedError(f"{path.name}, line {number}", "is not in canonical form")
+            raise DamagedError(path.name, f"line {number} is not in canonical form")
         if epochs is None or judgement.epoch < epochs:
             found.append(judgement)
     return found

@@ -6,7 +6,8 @@ same pinned ones for every seed. Accuracies are those at the end, in both arms, 
 interval, and fewer than ten say little: that is told.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,15 +56,25 @@ class DreamComparison:
 
     @property
     def verdict(self) -> str:
-        """What the interval of the test accuracy says, or that of the validation where there is no test part."""
-        name = next((name for name in ("test_accuracy", "val_accuracy") if self.spread(name) is not None), None)
-        spread = None if name is None else self.spread(name)
-        if spread is None or spread.t_interval is None:
-            return "no interval: one seed alone cannot say" if spread is not None else "not measured"
-        low, high = spread.t_interval
-        said = "dreams help" if low > 0.0 else "dreams harm" if high < 0.0 else "no difference is shown"
+        """What the intervals of the test part say, or those of the validation where there is no test part."""
+        part = next((part for part in ("test", "val") if self.spread(f"{part}_accuracy") is not None), None)
+        side = None if part is None else self._side(f"{part}_accuracy")
+        if part is None or side is None:
+            return "not measured" if part is None else "no interval: one seed alone cannot say"
+        said = ("dreams harm", f"no difference in {part} accuracy is shown", "dreams help")[side + 1]
+        loss = ("; the loss is lower with them", "", "; the loss is higher with them")[
+            (self._side(f"{part}_loss") or 0) + 1
+        ]
         few = f" ({len(self.without)} seeds; fewer than {FEW_SEEDS} are a hint)"
-        return said + (few if len(self.without) < FEW_SEEDS else "")
+        return said + loss + (few if len(self.without) < FEW_SEEDS else "")
+
+    def _side(self, figure: str) -> int | None:
+        """On which side of 0 the interval of a figure lies, 0 where it holds 0; None without an interval."""
+        spread = self.spread(figure)
+        if spread is None or spread.t_interval is None:
+            return None
+        low, high = spread.t_interval
+        return int(low > 0.0) - int(high < 0.0)
 
     def tree(self) -> dict[str, Any]:
         """As one JSON object."""
@@ -126,9 +137,15 @@ def with_config(loaded: LoadedConfig, config: TrainConfig) -> LoadedConfig:
 
 def write_comparison(found: DreamComparison, done: Sequence[Conducted]) -> None:
     """Leave the comparison beside the reports of every run in it; raises OSError."""
-    content = canonical_json(found.tree())
+    tree = found.tree()
+    content = canonical_json({**tree, "sha256": comparison_sha256(tree)})
     for conducted in done:
         write_atomically(conducted.folder.path / f"{NAME}.json", content)
+
+
+def comparison_sha256(tree: Mapping[str, Any]) -> str:
+    """Over the canonical form of a comparison without its own hash, in hex."""
+    return hashlib.sha256(canonical_json({name: tree[name] for name in tree if name != "sha256"})).hexdigest()
 
 
 def read_arm(conducted: Conducted, seed: int) -> Arm:

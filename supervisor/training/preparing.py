@@ -7,31 +7,33 @@ they were. Refused: what the layers of the trainer refuse; a tokenizer that lose
 
 import platform
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from actors.learner.trainer.configuration.loading import LoadedConfig
+from actors.learner.trainer.configuration.plugins import blaming
 from actors.learner.trainer.configuration.settings import TrainConfig
 from actors.learner.trainer.datasets.dataset import Dataset
 from actors.learner.trainer.datasets.kinds import load_dataset
+from actors.learner.trainer.datasets.patches import inputs_of
 from actors.learner.trainer.datasets.place import Place
+from actors.learner.trainer.datasets.settings import FoldersSettings, PatchesSettings
 from actors.learner.trainer.datasets.split_cache import CacheState, split_cached
 from actors.learner.trainer.datasets.splitting import Splits, split
 from actors.learner.trainer.dreaming.kinship import Kinship, kinship_of
-from actors.learner.trainer.reading import read_file
 from actors.learner.trainer.registry import TOKENIZERS
 from actors.learner.trainer.streams import Streams, seed_of
+from actors.learner.trainer.tokenizer.dataset_tokens import tokenize_dataset
 from actors.learner.trainer.tokenizer.token_log import TokenLog, write_token_log
-from schemas.errors import OneirosError
+from schemas.errors import OneirosError, SettingsError
 from schemas.inputs import InputSet
+from supervisor.errors import SupervisorError, UsageError
+from supervisor.pictures import decode_sized
 
-PATCHES: Final = "patches"
-TOKENIZED_AT_ONCE: Final = 256
 LIBRARIES: Final = (
     "oneiros",
     "numpy",
@@ -41,16 +43,10 @@ LIBRARIES: Final = (
     "torch",
     "tokenizers",
     "matplotlib",
+    "pillow",
     "pydicom",
 )
 """Their versions are recorded where they are installed."""
-MOST_INPUT_BYTES: Final = 4 * 1024**3
-
-
-class TokensLostError(OneirosError):
-    """A tokenizer did not give back what it was given."""
-
-    is_permanent = True
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,13 @@ class Prepared:
     @cached_property
     def kinship(self) -> Kinship:
         """What dreams may teach here."""
-        return kinship_of(self.dataset, self.splits, self.inputs)
+        data = self.config.data
+        if not isinstance(data, FoldersSettings):
+            return kinship_of(self.dataset, self.splits, self.inputs)
+        from supervisor.training.relatives import picture_ids
+
+        place = Place(self.loaded.base, self.config.meta.seed)
+        return kinship_of(self.dataset, self.splits, self.inputs, picture_ids(data, place))
 
     @property
     def config(self) -> TrainConfig:
@@ -83,11 +85,23 @@ class Prepared:
         return -(-len(self.splits.train) // self.config.training.batch_size)
 
 
+@contextmanager
+def before_the_first_step(loaded: LoadedConfig) -> Iterator[None]:
+    """Whatever the layers of the trainer or a plug-in refuse here is a mistake in what was given: a UsageError."""
+    try:
+        with blaming(loaded.plugin_digests):
+            yield
+    except (SupervisorError, SettingsError):
+        raise
+    except OneirosError as error:
+        raise UsageError(str(error)) from error
+
+
 def prepare(loaded: LoadedConfig, cache: Path | None) -> Prepared:
     """Load, divide and tokenize the data of a configuration; raises OneirosError and OSError."""
     config = loaded.config
     inputs = _inputs(loaded)
-    dataset = load_dataset(config.data, Place(loaded.base, config.meta.seed, inputs))
+    dataset = load_dataset(config.data, Place(loaded.base, config.meta.seed, inputs, decode_sized))
     if cache is None:
         splits, state = split(dataset, config.data.split, config.meta.seed), None
     else:
@@ -128,10 +142,10 @@ def code_sha256() -> str:
 def _inputs(loaded: LoadedConfig) -> InputSet | None:
     """The pictures that the dataset is cut from: those that are shipped where no root is named; None for other data."""
     data = loaded.config.data
-    if data.source != PATCHES:
+    if not isinstance(data, PatchesSettings):
         return None
     if data.root:
-        return InputSet.from_bytes(read_file(loaded.base / data.root, MOST_INPUT_BYTES))
+        return inputs_of(data, Place(loaded.base, loaded.config.meta.seed))
     from supervisor.configuration import Sources, load_configuration
     from supervisor.home import Home
     from supervisor.inputs import prepare_inputs
@@ -142,17 +156,6 @@ def _inputs(loaded: LoadedConfig) -> InputSet | None:
 
 def _tokenize(tokenizer: Any, described: dict[str, str | int], dataset: Dataset) -> TokenLog:
     """The log of the tokens of every image, or of the names of the classes for a tokenizer of text."""
-    if described.get("kind") == "text":
-        rows = ((name.encode(), tokenizer.encode(name)) for name in dataset.class_names)
-        return write_token_log(described, rows)
-    return write_token_log(described, _image_tokens(tokenizer, dataset))
-
-
-def _image_tokens(tokenizer: Any, dataset: Dataset) -> Iterator[tuple[bytes, Any]]:
-    for start in range(0, len(dataset), TOKENIZED_AT_ONCE):
-        images = dataset.images[start : start + TOKENIZED_AT_ONCE]
-        tokens = tokenizer.encode(images)
-        if not np.array_equal(tokenizer.decode(tokens), images):
-            raise TokensLostError(f"tokenizer: images from number {start} on do not come back as they were")
-        for place, row in enumerate(tokens):
-            yield dataset.sample_hashes[start + place].tobytes(), row
+    if described.get("kind") != "text":
+        return tokenize_dataset(tokenizer, dataset)
+    return write_token_log(described, ((name.encode(), tokenizer.encode(name)) for name in dataset.class_names))

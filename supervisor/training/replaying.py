@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.learner.trainer.configuration.loading import LoadedConfig, config_from_canonical
+from actors.learner.trainer.configuration.plugins import PluginError, blaming, digest_of_plugin
 from actors.learner.trainer.model.backends import BackendError, backend_of
 from actors.learner.trainer.model.threads import ThreadsError
 from actors.learner.trainer.reports.plots import NAMES, matplotlib_version
@@ -120,6 +121,17 @@ def replay(folder: TrainingFolder, tell: Callable[[int], None], base: Path | Non
     if result is None:
         raise NotHereError("result", "", "needed; `supervisor train CONFIG --resume` finishes the run")
     loaded = _configuration(manifest, base)
+    with blaming(loaded.plugin_digests):
+        return _repeat(folder, tell, manifest, result, loaded)
+
+
+def _repeat(
+    folder: TrainingFolder,
+    tell: Callable[[int], None],
+    manifest: TrainingManifest,
+    result: RunResult,
+    loaded: LoadedConfig,
+) -> Replay:
     pins = read_pins(folder, manifest)
     prepared = _prepared(loaded, manifest)
     expected, unread = _expected(folder)
@@ -163,13 +175,15 @@ def _compare(found: Replay, hashes: dict[str, tuple[str, str]]) -> None:
 
 def _configuration(manifest: TrainingManifest, base: Path | None) -> LoadedConfig:
     """The stored configuration with its plug-ins, whose source must be the same."""
-    envelope = manifest.envelope
-    loaded = config_from_canonical(config_bytes(manifest.run), base or Path(envelope.base))
-    for name, there in manifest.run.plugins.items():
-        here = loaded.plugin_digests.get(name, "")
+    place = base or Path(manifest.envelope.base)
+    for name, there in manifest.run.plugins.items():  # before any of it is run
+        try:
+            here = digest_of_plugin(name, place)
+        except PluginError as error:
+            raise NotHereError(f"plugins.{name}", there, f"not to be had ({error})") from error
         if here != there:
             raise NotHereError(f"plugins.{name}", there, here)
-    return loaded
+    return config_from_canonical(config_bytes(manifest.run), place)
 
 
 def _prepared(loaded: LoadedConfig, manifest: TrainingManifest) -> Prepared:

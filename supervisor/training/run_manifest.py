@@ -1,8 +1,9 @@
 """The manifest of a training run: what it is and what came of it, under one hash; everything else is the envelope.
 
 In: facts, a result, an envelope. Out: `manifest.json`, replaced whole. The hash covers facts and result: no clock,
-path, host or run id is in them, so two runs of the same configuration on the same machine have the same hash. Refused:
-a manifest whose hash does not fit, whose configuration is not what its own hash says, or of another make.
+path, host or run id is in them, so two runs of the same configuration on the same machine have the same hash. The
+envelope has a checksum of its own, which only shows accidents. Refused: a manifest whose hash does not fit, whose
+configuration is not what its own hash says, that is not in canonical form, or of another make.
 """
 
 import hashlib
@@ -77,6 +78,8 @@ class RunResult(Record):
     checkpoint_sha256: Sha256 | None
     reports: dict[str, Sha256]
     """File to SHA-256."""
+    report_manifest_sha256: Sha256
+    """Of the manifest of the reports, which names them."""
 
 
 class Session(Record):
@@ -128,6 +131,13 @@ class TrainingManifest(Record):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """Over the canonical form of `run` and `result`."""
     envelope: Envelope
+    envelope_sha256: Sha256
+    """Over the canonical form of `envelope`."""
+
+    @property
+    def is_envelope_whole(self) -> bool:
+        """Whether the envelope is what was written."""
+        return self.envelope_sha256 == _envelope_hash(self.envelope)
 
     @property
     def seed(self) -> int:
@@ -139,7 +149,13 @@ class TrainingManifest(Record):
 
 def sealed(run: RunFacts, result: RunResult | None, envelope: Envelope) -> TrainingManifest:
     """The manifest of these, with its hash."""
-    return TrainingManifest(run=run, result=result, sha256=_hash(run, result), envelope=envelope)
+    return TrainingManifest(
+        run=run,
+        result=result,
+        sha256=_hash(run, result),
+        envelope=envelope,
+        envelope_sha256=_envelope_hash(envelope),
+    )
 
 
 def write_manifest(folder: TrainingFolder, manifest: TrainingManifest) -> None:
@@ -151,7 +167,8 @@ def read_manifest(folder: TrainingFolder) -> TrainingManifest:
     """The manifest, checked against its own hashes; raises DamagedError."""
     name = f"{folder.run_id}/{folder.manifest_file.name}"
     try:
-        manifest = TrainingManifest.model_validate_json(folder.manifest_file.read_bytes())
+        content = folder.manifest_file.read_bytes()
+        manifest = TrainingManifest.model_validate_json(content)
     except OSError as error:
         raise DamagedError(name, f"cannot be read ({error.strerror})") from error
     except ValidationError as error:
@@ -160,6 +177,8 @@ def read_manifest(folder: TrainingFolder) -> TrainingManifest:
         raise DamagedError(name, f"is no manifest of this version ({place}: {first['msg']})") from error
     if _hash(manifest.run, manifest.result) != manifest.sha256:
         raise DamagedError(name, "was altered: its hash does not fit what it says; nothing is run from it")
+    if canonical(manifest) != content:
+        raise DamagedError(name, "was altered: it is not in canonical form; nothing is run from it")
     canonical_config = config_bytes(manifest.run)
     if hashlib.sha256(canonical_config).hexdigest() != manifest.run.config_sha256:
         raise DamagedError(name, "its configuration was altered; nothing is run from it")
@@ -173,6 +192,10 @@ def config_bytes(run: RunFacts) -> bytes:
     """The canonical form of the stored configuration."""
     tree: Any = run.config
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _envelope_hash(envelope: Envelope) -> str:
+    return hashlib.sha256(canonical(envelope)).hexdigest()
 
 
 def _hash(run: RunFacts, result: RunResult | None) -> str:

@@ -6,7 +6,7 @@ older ones are kept is a matter of when a run was stopped.
 
 import hashlib
 
-from actors.learner.trainer.reports.documents import ReportManifest, TrainSummary
+from actors.learner.trainer.reports.documents import ReportManifest, TrainSummary, canonical
 from actors.learner.trainer.training.keeping import Keeping
 from supervisor.training.run_folder import TrainingFolder
 from supervisor.training.run_manifest import RunResult
@@ -30,4 +30,5 @@ def result_of(
         checkpoint=found.path.name if found.path is not None and is_last else "",
         checkpoint_sha256=hashlib.sha256(found.path.read_bytes()).hexdigest() if found.path and is_last else None,
         reports={name: file.sha256 for name, file in reports.files.items()},
+        report_manifest_sha256=hashlib.sha256(canonical(reports)).hexdigest(),
     )

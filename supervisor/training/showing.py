@@ -62,12 +62,17 @@ def show(folder: TrainingFolder) -> Shown:
             texts={name: (folder.reports / name).read_text("utf-8") for name in TEXTS},
             documents={name: json.loads((folder.reports / name).read_bytes()) for name in DOCUMENTS},
             plots={name: (folder.reports / name).read_bytes() for name in NAMES if (folder.reports / name).is_file()},
-            comparison=json.loads(comparison.read_bytes()) if comparison.is_file() else None,
+            comparison=_comparison(comparison.read_bytes()) if comparison.is_file() else None,
         )
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{folder.run_id}: a report cannot be read ({error}); see `supervisor train verify`"
         ) from error
+
+
+def _comparison(content: bytes) -> dict[str, Any]:
+    """What a file of a comparison says, without its own hash."""
+    return {name: value for name, value in json.loads(content).items() if name != "sha256"}
 
 
 def comparison_lines(tree: dict[str, Any]) -> Iterator[str]:

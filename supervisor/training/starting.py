@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from actors.learner.trainer.configuration.hashing import config_hash
 from actors.learner.trainer.configuration.loading import LoadedConfig, open_config
+from actors.learner.trainer.configuration.plugins import blaming
 from actors.learner.trainer.dreaming.pins import Pins
 from actors.learner.trainer.reports.documents import TrainSummary
 from supervisor.advice import advise
@@ -23,7 +24,7 @@ from supervisor.training.conducting import Company, Conducted, begin, go_on
 from supervisor.training.guest import Guest, check_seat
 from supervisor.training.listing import resumable
 from supervisor.training.pairing import DreamComparison, train_both, with_config, write_comparison
-from supervisor.training.preparing import prepare
+from supervisor.training.preparing import before_the_first_step, prepare
 from supervisor.training.retention import Removed, prune
 from supervisor.training.run_folder import splits_cache
 
@@ -92,7 +93,11 @@ class Started:
 def start(wanted: Wanted, home: Home, company: Company) -> Started:
     """Do what is wanted; raises OneirosError and OSError."""
     loaded = open_config(wanted.config)
-    loaded = _with_dreams(loaded) if wanted.has_dreams else loaded
+    with blaming(loaded.plugin_digests):
+        return _start(_with_dreams(loaded) if wanted.has_dreams else loaded, wanted, home, company)
+
+
+def _start(loaded: LoadedConfig, wanted: Wanted, home: Home, company: Company) -> Started:
     is_dreaming = loaded.config.dreams.count > 0
     if wanted.seeds > 1 and not is_dreaming:
         raise UsageError("--seeds pairs runs with dreams and without; give --with-dreams too")
@@ -121,7 +126,8 @@ def _with_dreams(loaded: LoadedConfig) -> LoadedConfig:
 
 
 def _resume(loaded: LoadedConfig, home: Home, company: Company) -> Conducted:
-    prepared = prepare(loaded, splits_cache(home))
+    with before_the_first_step(loaded):
+        prepared = prepare(loaded, splits_cache(home))
     return go_on(loaded, home, resumable(home, config_hash(loaded.config, prepared.splits.digest)), company)
 
 
@@ -132,7 +138,8 @@ def _train_pairs(loaded: LoadedConfig, seeds: int, company: Company, started: St
     home, first = started.home, loaded.config.meta.seed
     with closing(attach()) as learner:
         guest = Guest(learner)
-        prepared = prepare(loaded, splits_cache(home))
+        with before_the_first_step(loaded):
+            prepared = prepare(loaded, splits_cache(home))
         pins = guest.pin(loaded.config.dreams, prepared.dataset, prepared.splits, prepared.kinship)
         listening = Company(company.tell, company.should_stop, guest.hear, company.now)
 

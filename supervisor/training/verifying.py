@@ -1,10 +1,12 @@
-"""Whether what is stored of a run is what it was: manifest, step log, checkpoint, reports, dreams, each by its hash.
+"""Whether what is stored of a run is what it was: manifest, logs, checkpoints, reports, dreams, each by its hash.
 
 In: the folder of a run. Out: `Verification`, every fault by file, and the first step of the log that does not follow. A
-run that the retention removed is checked as far as it is there. Nothing is trained again: `replaying` does that.
+run that the retention removed is checked as far as it is there; of one without a result a last line that is cut is no
+fault, for `--resume` writes it anew. Nothing is trained again: `replaying` does that.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,18 +15,23 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from actors.learner.trainer.dreaming.judging import digest_of
-from actors.learner.trainer.reports.documents import ReportManifest, ReportSignature
+from actors.learner.trainer.reports.documents import ReportManifest, ReportSignature, canonical_json
 from actors.learner.trainer.reports.signing import SigningError, is_valid
 from actors.learner.trainer.reports.writing import MANIFEST, SIGNATURE
 from actors.learner.trainer.training.checkpoint import CheckpointRefusedError, read
-from actors.learner.trainer.training.log_file import read_log
+from actors.learner.trainer.training.keeping import Keeping
+from actors.learner.trainer.training.log_file import TornLogError, read_log
 from actors.learner.trainer.training.step_log import StepLogError
 from supervisor.training.conducting import read_pins
 from supervisor.training.feedback_file import read_feedback
+from supervisor.training.pairing import NAME, comparison_sha256
 from supervisor.training.run_folder import TrainingFolder
 from supervisor.training.run_manifest import DamagedError, RunResult, TrainingManifest, read_manifest
 
 EXIT_FINDING: Final = 1
+ALTERED: Final = "was altered"
+MISSING: Final = "is missing"
+COMPARISON: Final = f"{NAME}.json"
 RUNS_ON: Final = "the run has no result yet: it runs, or was killed; `supervisor train CONFIG --resume` goes on"
 
 
@@ -96,14 +103,20 @@ def verify(folder: TrainingFolder) -> Verification:
     except DamagedError as error:
         found.faults.append(Fault(error.what, error.reason))
         return found
-    found.checked.append("manifest")
+    if manifest.is_envelope_whole:
+        found.checked.append("manifest")
+    else:
+        found.faults.append(Fault(f"{folder.run_id}/{folder.manifest_file.name}", "its envelope was altered"))
     if manifest.envelope.removal is not None:
         found.notes.append(f"removed on {manifest.envelope.removal.date}: {manifest.envelope.removal.reason}")
         return found
     if manifest.result is None:
         found.notes.append(RUNS_ON)
     _check_log(folder, manifest, found)
+    _check_tokens(folder, manifest, found)
     _check_dreams(folder, manifest, found)
+    _check_comparison(folder, found)
+    _check_checkpoints(folder, found)
     if manifest.result is not None:
         _check_checkpoint(folder, manifest.result, found)
         _check_reports(folder, manifest.result, found)
@@ -121,6 +134,13 @@ def _check_log(folder: TrainingFolder, manifest: TrainingManifest, found: Verifi
     name, result = folder.steps_file.name, manifest.result
     try:
         rows, digest = read_log(folder.steps_file)
+    except TornLogError as error:
+        if result is None:
+            found.notes.append(f"{name}: line {error.row + 1} is cut, as a writer leaves it that is killed")
+        else:
+            found.first_differing = place_of(error.row, manifest.run.batches_per_epoch)
+            found.faults.append(Fault(name, f"line {error.row + 1}: {error.reason}"))
+        return
     except StepLogError as error:
         found.first_differing = place_of(error.row, manifest.run.batches_per_epoch)
         found.faults.append(Fault(name, f"line {error.row + 1}: {error.reason}"))
@@ -133,6 +153,45 @@ def _check_log(folder: TrainingFolder, manifest: TrainingManifest, found: Verifi
             found.faults.append(Fault(name, "is whole and another than that of the run; `train replay` names the step"))
         return
     found.checked.append(f"{len(rows)} lines of the step log")
+
+
+def _check_tokens(folder: TrainingFolder, manifest: TrainingManifest, found: Verification) -> None:
+    expected = manifest.run.token_log_sha256
+    if expected is None:
+        return
+    digest = _sha256(folder.tokens_file)
+    if digest == expected:
+        found.checked.append("token log")
+    else:
+        found.faults.append(Fault(folder.tokens_file.name, ALTERED if digest else MISSING))
+
+
+def _check_comparison(folder: TrainingFolder, found: Verification) -> None:
+    path = folder.path / COMPARISON
+    if not path.exists():
+        return
+    try:
+        content = path.read_bytes()
+        tree = json.loads(content)
+        is_whole = tree["sha256"] == comparison_sha256(tree) and canonical_json(tree) == content
+    except (OSError, ValueError, TypeError, KeyError):
+        is_whole = False
+    if is_whole:
+        found.checked.append("comparison of the arms")
+    else:
+        found.faults.append(Fault(path.name, ALTERED))
+
+
+def _check_checkpoints(folder: TrainingFolder, found: Verification) -> None:
+    """Each by the hash at its end; which one the result is of, `_check_result` looks at."""
+    paths = Keeping(folder.checkpoints, 1).paths()
+    for path in paths:
+        try:
+            read(path)
+        except CheckpointRefusedError as error:
+            found.faults.append(Fault(f"checkpoints/{path.name}", error.reason))
+    if paths and not any(fault.file.startswith("checkpoints/") for fault in found.faults):
+        found.checked.append(f"{len(paths)} checkpoints")
 
 
 def _check_dreams(folder: TrainingFolder, manifest: TrainingManifest, found: Verification) -> None:
@@ -155,16 +214,17 @@ def _check_checkpoint(folder: TrainingFolder, result: RunResult, found: Verifica
     try:
         checkpoint = read(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except (CheckpointRefusedError, OSError) as error:
-        found.faults.append(Fault(f"checkpoints/{path.name}", getattr(error, "reason", str(error))))
-        return
+    except (CheckpointRefusedError, OSError):
+        if not path.exists():
+            found.faults.append(Fault(f"checkpoints/{path.name}", MISSING))
+        return  # one that is there and does not read is named already
     weights = hashlib.sha256(b"".join(part.astype("<f4").tobytes() for part in checkpoint.model.values())).hexdigest()
     if digest != result.checkpoint_sha256:
         found.faults.append(Fault(f"checkpoints/{path.name}", "is sound and another than that of the run"))
     elif weights != result.weights_sha256:
         found.faults.append(Fault(f"checkpoints/{path.name}", "holds other weights than those of the manifest"))
     else:
-        found.checked.append("checkpoint")
+        found.checked.append("checkpoint of the result")
 
 
 def _check_reports(folder: TrainingFolder, result: RunResult, found: Verification) -> None:
@@ -172,7 +232,7 @@ def _check_reports(folder: TrainingFolder, result: RunResult, found: Verificatio
     for name, expected in sorted(result.reports.items()):
         digest = _sha256(folder.reports / name)
         if digest != expected:
-            found.faults.append(Fault(f"reports/{name}", "was altered" if digest else "is missing"))
+            found.faults.append(Fault(f"reports/{name}", ALTERED if digest else MISSING))
     path = folder.reports / MANIFEST
     try:
         content = path.read_bytes()
@@ -180,8 +240,8 @@ def _check_reports(folder: TrainingFolder, result: RunResult, found: Verificatio
     except (OSError, ValidationError):
         found.faults.append(Fault(f"reports/{MANIFEST}", "cannot be read"))
         return
-    if {name: file.sha256 for name, file in manifest.files.items()} != result.reports:
-        found.faults.append(Fault(f"reports/{MANIFEST}", "names other hashes than the manifest of the run"))
+    if hashlib.sha256(content).hexdigest() != result.report_manifest_sha256:
+        found.faults.append(Fault(f"reports/{MANIFEST}", ALTERED))
     if len(found.faults) == before:
         found.checked.append(f"{len(result.reports)} reports")
     _check_signature(folder, manifest, content, found)

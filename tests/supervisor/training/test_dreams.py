@@ -24,7 +24,7 @@ from supervisor.home import Home
 from supervisor.training.conducting import Company, begin, go_on
 from supervisor.training.execution import Execution
 from supervisor.training.guest import Guest
-from supervisor.training.pairing import arm_of, train_both
+from supervisor.training.pairing import Arm, DreamComparison, arm_of, train_both
 from supervisor.training.preparing import Prepared, prepare
 from supervisor.training.run_manifest import read_manifest
 from tests.supervisor.training.conftest import SMALL, Workshop
@@ -183,10 +183,11 @@ def test_the_dreams_beside_a_batch_follow_from_its_place_alone(tmp_path: Path) -
     assert examples is not None
 
     first = examples.batch(Streams(5), 0, 3)
-    examples.batch(Streams(5), 0, 4)
+    next_one = examples.batch(Streams(5), 0, 4)
     again = examples.batch(Streams(5), 0, 3)
 
     assert first.sha256 == again.sha256
+    assert first.sha256 != next_one.sha256
     assert first.sha256 != examples.batch(Streams(5), 1, 3).sha256
     assert len(first.images) == 4
 
@@ -295,6 +296,8 @@ def test_both_arms_are_compared_seed_by_seed_with_a_paired_interval(workshop: Wo
     ]
     assert tree["seeds"] == [5, 6, 7]
     assert len(done) == 6
+    assert [run.manifest.seed for run in done] == [5, 5, 6, 6, 7, 7]
+    assert len({run.outcome.weights_sha256 for run in done}) == len(done)
     assert spread["per_seed"] == differences
     assert spread["t_interval_95"][0] <= spread["mean"] <= spread["t_interval_95"][1]
     assert "fewer than 10 are a hint" in tree["verdict"]
@@ -317,6 +320,34 @@ def test_one_seed_has_no_interval_and_says_so(workshop: Workshop) -> None:
 
     assert found.tree()["paired"]["test_accuracy"]["t_interval_95"] is None
     assert found.verdict == "no interval: one seed alone cannot say"
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "losses", "verdict"),
+    [
+        ((0.1, 0.11, 0.12), (-0.2, -0.21, -0.19), "dreams help; the loss is lower with them"),
+        ((-0.1, -0.11, -0.12), (0.0, 0.1, -0.1), "dreams harm"),
+        (
+            (0.01, 0.0, -0.01),
+            (0.2, 0.21, 0.19),
+            "no difference in test accuracy is shown; the loss is higher with them",
+        ),
+    ],
+)
+def test_the_verdict_says_what_the_intervals_say(
+    accuracies: tuple[float, ...], losses: tuple[float, ...], verdict: str
+) -> None:
+    def arms(are_dreaming: bool) -> tuple[Arm, ...]:
+        pairs = zip(accuracies, losses, strict=True)
+        figures = [(0.5 + accuracy * are_dreaming, 1.0 + loss * are_dreaming) for accuracy, loss in pairs]
+        found = [
+            {"test_accuracy": one, "test_loss": two, "val_accuracy": None, "val_loss": None} for one, two in figures
+        ]
+        return tuple(Arm(f"run {seed}", seed, "complete", 9, told) for seed, told in enumerate(found))
+
+    found = DreamComparison(arms(True), arms(False), "0" * 64)
+
+    assert found.verdict == f"{verdict} (3 seeds; fewer than 10 are a hint)"
 
 
 def test_the_arm_without_dreams_is_the_plain_run(workshop: Workshop) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 
 from actors.learner.trainer.reports.documents import json_schema
@@ -57,10 +58,13 @@ def test_a_replay_finds_every_hash_again_from_the_manifest_alone(workshop: Works
 
 
 def test_a_replay_elsewhere_in_another_world_gives_the_same_hashes(workshop: Workshop, tmp_path: Path) -> None:
-    # the environment is another in everything, also in what OpenBLAS is told
-    folder, _ = workshop.train(
-        workshop.write(SMALL.replace('kind = "mlp"\nhidden = 12', 'kind = "cnn"\ndropout = 0.2'))
-    )
+    # the environment is another in everything, also in what OpenBLAS is told and in the names that files can have
+    rng = np.random.default_rng(6)
+    (workshop.folder / "d\u00e5ta").mkdir()
+    images, labels = rng.integers(0, 256, (60, 8, 8), dtype=np.uint8), np.arange(60) % 3
+    np.savez(workshop.folder / "d\u00e5ta" / "\u732b.npz", images=images, labels=labels)
+    text = SMALL.replace('source = "digits"\nlimit = 160', 'source = "npz"\nroot = "d\u00e5ta/\u732b.npz"')
+    folder, _ = workshop.train(workshop.write(text.replace('kind = "mlp"\nhidden = 12', 'kind = "cnn"\ndropout = 0.2')))
     strip(folder)
     far = tmp_path / "far"
     far.mkdir()
@@ -68,8 +72,10 @@ def test_a_replay_elsewhere_in_another_world_gives_the_same_hashes(workshop: Wor
         "HOME": "/nonexistent",
         "LC_ALL": "C",
         "PATH": os.environ["PATH"],
+        "PYTHONCOERCECLOCALE": "0",
         "PYTHONHASHSEED": "77",
         "PYTHONPATH": str(ROOT),
+        "PYTHONUTF8": "0",
         "TZ": "Asia/Tokyo",
     }
 

@@ -2,11 +2,13 @@
 
 import hashlib
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from actors.learner.trainer.configuration.loading import open_config
 from supervisor.home import Home
+from supervisor.training import retention
 from supervisor.training.conducting import Company, begin
 from supervisor.training.retention import prune
 from supervisor.training.run_folder import TrainingFolder
@@ -96,6 +98,24 @@ def test_what_a_killed_removal_left_behind_is_taken_by_the_next(workshop: Worksh
 
     prune(Home(workshop.home), day(91))
 
+    assert [path.name for path in folder.path.iterdir()] == ["manifest.json"]
+
+
+def test_the_manifest_says_what_goes_before_anything_goes(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = old_run(workshop)
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(retention, "_remove_path", refuse)
+    with pytest.raises(PermissionError):
+        prune(Home(workshop.home), day(91))
+    removal = read_manifest(folder).envelope.removal
+    monkeypatch.undo()
+    prune(Home(workshop.home), day(92))
+
+    assert removal is not None
+    assert read_manifest(folder).envelope.removal == removal
     assert [path.name for path in folder.path.iterdir()] == ["manifest.json"]
 
 

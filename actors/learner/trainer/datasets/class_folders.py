@@ -61,6 +61,7 @@ def refuse_if_any(refused: list[FileRefusedError], source: str) -> None:
 def _listed(folder: Path, source: str) -> list[Path]:
     try:
         visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    except OSError as error:
-        raise DataRefusedError(f"{source}: {folder} cannot be read ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that the encoding of this process does not have
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataRefusedError(f"{source}: {folder} cannot be read ({reason})") from error
     return sorted(visible, key=lambda path: os.fsencode(path.name))

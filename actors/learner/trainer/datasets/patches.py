@@ -36,7 +36,7 @@ LEAST_PICTURES: Final = 2
 
 def load_patches(settings: PatchesSettings, place: Place) -> Dataset:
     """The dataset of patches; raises DataRefusedError and FileRefusedError."""
-    inputs = _inputs(settings, place)
+    inputs = inputs_of(settings, place)
     pictures = inputs.pictures
     if len(pictures) < LEAST_PICTURES:
         raise DataRefusedError(f"patches: a dataset needs at least {LEAST_PICTURES} pictures, found {len(pictures)}")
@@ -55,7 +55,8 @@ def load_patches(settings: PatchesSettings, place: Place) -> Dataset:
     return dataset_of(np.concatenate(images), np.array(labels, dtype=np.intp), facts)
 
 
-def _inputs(settings: PatchesSettings, place: Place) -> InputSet:
+def inputs_of(settings: PatchesSettings, place: Place) -> InputSet:
+    """The pictures that patches are cut from; raises DataRefusedError and FileRefusedError."""
     if not settings.root:
         if place.inputs is None:
             raise DataRefusedError("patches: no pictures are given; set data.root to a file of HOME/inputs")

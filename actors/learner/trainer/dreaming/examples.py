@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from actors.learner.trainer.configuration.settings import DreamSettings
 from actors.learner.trainer.datasets.dataset import Dataset
+from actors.learner.trainer.datasets.dicom import area_weights
 from actors.learner.trainer.datasets.normalising import Normalisation
 from actors.learner.trainer.dreaming.kinship import Kinship
 from actors.learner.trainer.dreaming.pins import Pins, PinsRefusedError
@@ -58,6 +59,20 @@ class DreamExamples:
         return self.images[index : index + 1], self.targets[index : index + 1]
 
 
+def allowed(pins: Pins, kinship: Kinship) -> Pins:
+    """`pins` without the dreams whose ancestry touches what validates or tests; these are counted as left out."""
+    refusals = [kinship.refusal(dream.ancestry) for dream in pins.head.dreams]
+    if not any(refusals):
+        return pins
+    left_out = dict(pins.head.left_out)
+    for refusal in filter(None, refusals):
+        left_out[refusal] = left_out.get(refusal, 0) + 1
+    kept = [place for place, refusal in enumerate(refusals) if not refusal]
+    dreams = tuple(pins.head.dreams[place] for place in kept)
+    head = pins.head.model_copy(update={"dreams": dreams, "left_out": dict(sorted(left_out.items()))})
+    return Pins(head, tuple(pins.tensors[place] for place in kept))
+
+
 def _images(pins: Pins, dataset: Dataset, normalisation: Normalisation) -> F32:
     rows, cols, channels = dataset.images.shape[1:]
     made = np.stack([_image(tensor, rows, cols, channels) for tensor in pins.tensors])
@@ -68,7 +83,7 @@ def _images(pins: Pins, dataset: Dataset, normalisation: Normalisation) -> F32:
 def _image(tensor: Tensor, rows: int, cols: int, channels: int) -> F32:
     """f32 [rows, cols, channels] in [0, 1] of a tensor [rows, cols, layers, 3]."""
     flat = tensor.astype(np.float64).mean(axis=2)
-    down, across = _area_weights(flat.shape[0], rows), _area_weights(flat.shape[1], cols)
+    down, across = area_weights(flat.shape[0], rows), area_weights(flat.shape[1], cols)
     sized = np.einsum("rRc,kR->rkc", np.einsum("rR,RCc->rCc", down, flat), across)
     if channels == GREY:
         sized = sized.mean(axis=2, keepdims=True)
@@ -76,14 +91,6 @@ def _image(tensor: Tensor, rows: int, cols: int, channels: int) -> F32:
         raise PinsRefusedError(f"pinned dreams: they have 3 channels, the dataset has {channels}")
     image: F32 = np.clip(sized, 0.0, 1.0).astype(np.float32)
     return image
-
-
-def _area_weights(size: int, wanted: int) -> npt.NDArray[np.float64]:
-    """[wanted, size]: share of cell i, which spans [i, i + 1) * size / wanted pixels, that each pixel covers."""
-    edges = np.arange(wanted + 1, dtype=np.float64) * size / wanted
-    pixels = np.arange(size, dtype=np.float64)
-    covered = np.minimum(edges[1:, None], pixels + 1.0) - np.maximum(edges[:-1, None], pixels)
-    return np.asarray(np.maximum(covered, 0.0) * wanted / size)
 
 
 def _targets(pins: Pins, kinship: Kinship) -> F32:

@@ -5,7 +5,7 @@ target of the dream, or the reason why it is left out. A picture that is itself 
 content. Refused: an ancestor of another part of a picture than `train`; an ancestor that lies in val or test.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actors.learner.trainer.datasets.dataset import Dataset
-from actors.learner.trainer.datasets.splitting import Indices, Splits
+from actors.learner.trainer.datasets.splitting import Splits
 from schemas.dreams import Ancestor
 from schemas.ids import derived_id
 from schemas.inputs import InputSet
@@ -21,6 +21,7 @@ from schemas.inputs import InputSet
 TOUCHES_VALIDATION: Final = "its ancestry touches data that validate or test"
 OF_NO_CLASS: Final = "no class of the dataset in its ancestry"
 RGB: Final = 3
+NO_IDS: Final[Mapping[str, frozenset[str]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +57,27 @@ class Kinship:
         return (target / max(1.0, known)).astype(np.float32)
 
 
-def kinship_of(dataset: Dataset, splits: Splits, inputs: InputSet | None) -> Kinship:
-    """The kinship of a dataset; `inputs` are the pictures that it is cut from, one class each, or None."""
+def kinship_of(
+    dataset: Dataset, splits: Splits, inputs: InputSet | None, ids: Mapping[str, frozenset[str]] = NO_IDS
+) -> Kinship:
+    """The kinship of a dataset.
+
+    `inputs` are the pictures that it is cut from, one class each, or None; `ids` are ids that a sample has as a picture
+    beside that of its own content, by its SHA-256 in hex.
+    """
     count = len(dataset.class_names)
     if inputs is not None:
         pictures = {picture.image_id: label for label, picture in enumerate(inputs.pictures)}
         return Kinship(pictures, frozenset(), count)
-    if dataset.images.shape[3] != RGB or dataset.images.dtype != np.uint8:
-        return Kinship({}, frozenset(), count)  # no such image is a picture of a run
-    held = dict(zip(_ids(dataset, splits.train), dataset.labels[splits.train].tolist(), strict=True))
-    forbidden = frozenset((*_ids(dataset, splits.val), *_ids(dataset, splits.test)))
-    return Kinship(held, forbidden, count)
+    held = {name: int(dataset.labels[index]) for index in splits.train for name in _ids(dataset, int(index), ids)}
+    others = np.concatenate((splits.val, splits.test))
+    return Kinship(held, frozenset(name for index in others for name in _ids(dataset, int(index), ids)), count)
 
 
-def _ids(dataset: Dataset, chosen: Indices) -> list[str]:
-    """The id that each sample has as a picture of a run (`supervisor.inputs`)."""
-    rows, cols, _ = dataset.images.shape[1:]
-    hashes = (dataset.sample_hashes[index].tobytes().hex() for index in chosen.tolist())
-    return [derived_id("picture", rows, cols, name) for name in hashes]
+def _ids(dataset: Dataset, index: int, ids: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    """The ids that a sample has as a picture of a run (`supervisor.inputs`)."""
+    rows, cols, channels = dataset.images.shape[1:]
+    name = dataset.sample_hashes[index].tobytes().hex()
+    if channels == RGB and dataset.images.dtype == np.uint8:
+        yield derived_id("picture", rows, cols, name)
+    yield from ids.get(name, ())

@@ -13,7 +13,7 @@ import numpy as np
 
 from actors.learner.trainer.model import kinds as _shipped  # noqa: F401 - registers what is shipped
 from actors.learner.trainer.model.port import Backend, ImageShape, Model, ModelPlan
-from actors.learner.trainer.model.threads import kernels_of_blas, pin_threads
+from actors.learner.trainer.model.threads import kernels_of_blas, pin_threads, settings_of_torch
 from actors.learner.trainer.registry import MODELS
 from actors.learner.trainer.streams import Streams
 from schemas.base import Record
@@ -87,6 +87,7 @@ class TorchBackend:
             "torch_build": hashlib.sha256(torch.__config__.show().encode()).hexdigest()[:16],
             "torch_cpu": torch.backends.cpu.get_cpu_capability(),
             "torch_deterministic": str(torch.are_deterministic_algorithms_enabled()).lower(),
+            **settings_of_torch(),
             "torch_threads": f"{torch.get_num_threads()} {torch.get_num_interop_threads()}",
         }
         return dict(sorted({**self._numpy.fingerprint(), **told}.items()))

@@ -20,8 +20,10 @@ PINS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 CORE: Final = "OPENBLAS_CORETYPE"
 SETTINGS: Final = "OPENBLAS_"
-DECIDED: Final = (CORE, "OPENBLAS_NUM_THREADS", "OPENBLAS_VERBOSE")
+DECIDED: Final = (CORE, *PINS, "OPENBLAS_VERBOSE", "MKL_VERBOSE", "ONEDNN_VERBOSE", "DNNL_VERBOSE")
 """Settings whose effect is told in another way, or that have none."""
+TORCH_SETTINGS: Final = ("ATEN_", "DNNL_", "MKL_", "ONEDNN_")
+"""What the libraries that multiply for torch read when they are loaded."""
 
 ENDINGS: Final = ("64_", "_64", "")
 PREFIXES: Final = ("scipy_", "")
@@ -55,11 +57,25 @@ def pin_threads() -> Mapping[str, int]:
 def kernels_of_blas() -> dict[str, str]:
     """What decides the order of a product's sums, for a fingerprint: the kernels in use, and settings beside them."""
     cores = [ask() for path in loaded_libraries() if (ask := _core_of(ctypes.CDLL(str(path)))) is not None]
-    told = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS) and name not in DECIDED}
     return {
         "blas_core": " ".join(sorted({core.decode("ascii", "replace") for core in cores})) or "unknown",
-        "blas_settings": " ".join(f"{name}={value}" for name, value in sorted(told.items())),
+        "blas_settings": _told((SETTINGS,)),
     }
+
+
+def settings_of_torch() -> dict[str, str]:
+    """The same of torch, whose kernels follow from the processor and from settings in the environment."""
+    return {"torch_settings": _told(TORCH_SETTINGS)}
+
+
+def arithmetic_like(fingerprint: Mapping[str, str]) -> dict[str, str]:
+    """What `kernels_of_blas` says here, and `settings_of_torch` where `fingerprint` is of torch."""
+    return kernels_of_blas() | (settings_of_torch() if "torch_settings" in fingerprint else {})
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """`environment` without any variable that chooses kernels."""
+    return {name: value for name, value in environment.items() if not name.startswith((SETTINGS, *TORCH_SETTINGS))}
 
 
 def environment_of(fingerprint: Mapping[str, str]) -> dict[str, str]:
@@ -68,10 +84,11 @@ def environment_of(fingerprint: Mapping[str, str]) -> dict[str, str]:
     core = fingerprint.get("blas_core", "unknown")
     if core != "unknown" and " " not in core:
         found[CORE] = core
-    for setting in fingerprint.get("blas_settings", "").split():
-        name, _, value = setting.partition("=")
-        if name.startswith(SETTINGS):
-            found[name] = value
+    for key, known in (("blas_settings", (SETTINGS,)), ("torch_settings", TORCH_SETTINGS)):
+        for setting in fingerprint.get(key, "").split():
+            name, _, value = setting.partition("=")
+            if name.startswith(known):
+                found[name] = value
     return found
 
 
@@ -83,6 +100,12 @@ def loaded_libraries() -> tuple[Path, ...]:
         return ()
     paths = {line.split(maxsplit=5)[5] for line in lines if "openblas" in line.lower() and line.count("/")}
     return tuple(sorted(Path(path) for path in paths if "openblas" in Path(path).name.lower()))
+
+
+def _told(prefixes: tuple[str, ...]) -> str:
+    """The settings of the environment that begin so, by name."""
+    told = {name: value for name, value in os.environ.items() if name.startswith(prefixes) and name not in DECIDED}
+    return " ".join(f"{name}={value}" for name, value in sorted(told.items()))
 
 
 def _doors(library: ctypes.CDLL) -> tuple[Callable[[], int] | None, Callable[[int], None] | None]:

@@ -5,6 +5,7 @@ pixels: no window, no date, no name of a program in the file, its own default st
 """
 
 import io
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +36,11 @@ def draw_plots(
     absent: dict[str, str] = {}
     part = validation.test if isinstance(validation.test, PartFindings) else validation.val
     epochs = [row for row in training.rows if row.row == "epoch"]
-    with rc_context({key: value for key, value in rcParamsDefault.items() if key != "backend"}):
+    with (
+        rc_context({key: value for key, value in rcParamsDefault.items() if key != "backend"}),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # a sign of a name that the font lacks becomes a box
         for name in NAMES:
             figure = Figure(figsize=(7.0, 4.5), dpi=DPI, layout="tight")
             FigureCanvasAgg(figure)
@@ -111,8 +116,9 @@ def _gap(value: float | None) -> float:
 
 
 def _short(name: str) -> str:
-    """At most 16 characters, with no formula in them."""
-    return (name if len(name) <= 16 else f"{name[:15]}~").replace("$", "\\$")
+    """At most 16 characters, printable, with no formula in them."""
+    plain = "".join(character if character.isprintable() else "?" for character in name)
+    return (plain if len(plain) <= 16 else f"{plain[:15]}~").replace("$", "\\$")
 
 
 def _png(figure: "Figure") -> bytes:

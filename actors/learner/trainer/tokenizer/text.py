@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,8 @@ from schemas.errors import OneirosError
 
 MAX_CHARACTERS: Final = 16 * 1024 * 1024
 CACHED_PIECES: Final = 65_536
+LONG_RUN: Final = re.compile("[^\\x00-\u02ff]{64,}")
+"""Where many marks may follow each other: below U+0300 there is none."""
 
 Tokens = npt.NDArray[np.uint32]
 
@@ -124,7 +126,13 @@ def normal_form(text: str) -> str:
             f"the character at {error.start} is U+{ord(text[error.start]):04X}, half of a surrogate pair and no text; "
             "decode the source anew, or replace it"
         ) from None
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", LONG_RUN.sub(_marks_in_order, text))
+
+
+def _marks_in_order(run: re.Match[str]) -> str:
+    """The same text to Unicode, every run of marks in canonical order: `normalize` takes its square to sort one."""
+    groups = groupby(run.group(), key=lambda character: unicodedata.combining(character) > 0)
+    return "".join("".join(sorted(marks, key=unicodedata.combining) if is_mark else marks) for is_mark, marks in groups)
 
 
 def build_text(settings: TextSettings) -> TextTokenizer:

@@ -12,6 +12,10 @@ from pathlib import Path
 from actors.learner.trainer.training.step_log import FIRST_LINK, Link, Row, StepLogError, read_rows
 
 
+class TornLogError(StepLogError):
+    """The last line has no end: whoever wrote it was killed, or the file was cut."""
+
+
 class StepLogFile:
     """A sink that appends to one file."""
 
@@ -23,9 +27,12 @@ class StepLogFile:
         self._file.truncate(kept)
 
     def take(self, links: Sequence[Link]) -> None:
-        """See `Sink`."""
-        self._file.write("".join([f"{link.line}\n" for link in links]).encode())
-        self._file.flush()
+        """See `Sink`; raises OSError that names the file."""
+        try:
+            self._file.write("".join([f"{link.line}\n" for link in links]).encode())
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def settle(self) -> None:
         """See `Sink`."""
@@ -46,7 +53,7 @@ def read_log(path: Path) -> tuple[tuple[Row, ...], str]:
 def _lines(path: Path) -> list[str]:
     lines = _texts(path)
     if lines.pop() != "":
-        raise StepLogError(len(lines), "the last", "is cut: its end is missing")
+        raise TornLogError(len(lines), "the last", "is cut: its end is missing")
     return lines
 
 

@@ -18,6 +18,7 @@ from actors.learner.trainer.reports.signing import NO_KEY, Signer, SigningError,
 from actors.learner.trainer.reports.tables import MOST_STEPS, csv_of, metrics_of
 from actors.learner.trainer.reports.writing import MANIFEST, NOT_WANTED, SIGNATURE, render, write_reports
 from actors.learner.trainer.training.step_log import StepRow
+from actors.learner.trainer.validator.findings import PartFindings
 from tests.actors.learner.trainer.documents import digest, rows, told, validation
 
 SCHEMAS = Path(str(package.__file__)).parent / "json_schemas"
@@ -161,6 +162,21 @@ def test_plots_are_the_same_bytes_again_and_carry_no_date_whatever_style_is_set(
     for content in first.values():
         assert content.startswith(b"\x89PNG")
         assert not {b"tEXt", b"tIME", b"iTXt"} & {content[at : at + 4] for at in range(len(content) - 4)}
+
+
+def test_names_that_a_font_lacks_or_that_are_no_print_draw_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    pytest.importorskip("matplotlib", reason="the extra `plots` is not installed")
+    measured = validation("partial")
+    found = measured.val
+    assert isinstance(found, PartFindings)
+    odd = zip(("\u732b\U0001f408", "a\nb\x1b[31m", "$x$ \\ {"), found.classes, strict=True)
+    classes = tuple(row.model_copy(update={"name": name}) for name, row in odd)
+    measured = measured.model_copy(update={"val": found.model_copy(update={"classes": classes})})
+
+    drawn, _ = draw_plots(metrics_of(rows(), "complete"), measured)
+
+    assert "confusion.png" in drawn
+    assert not recwarn.list
 
 
 def test_without_matplotlib_each_plot_is_absent_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,6 +199,16 @@ def test_the_cache_hits_on_the_same_and_misses_on_one_changed_byte(tmp_path: Pat
     assert other.path != first.path
 
 
+def test_another_seed_and_other_shares_have_cache_files_of_their_own(tmp_path: Path) -> None:
+    dataset = data(50)
+    shares = SplitSettings(train=0.6, val=0.2, test=0.2)
+
+    found = [split_cached(dataset, *chosen, tmp_path) for chosen in ((SHARES, 1), (SHARES, 2), (shares, 1))]
+
+    assert [cached.state for cached in found] == ["miss"] * 3
+    assert len({cached.path for cached in found}) == len({cached.splits.digest for cached in found}) == 3
+
+
 def test_a_cache_file_that_was_altered_is_found_and_never_served(tmp_path: Path) -> None:
     dataset = data(50)
     first = split_cached(dataset, SHARES, 1, tmp_path)

@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 from actors.learner.trainer.configuration.loading import config_of
 from actors.learner.trainer.registry import TOKENIZERS
 from actors.learner.trainer.tokenizer import text as text_module
+from actors.learner.trainer.tokenizer import vocabulary
 from actors.learner.trainer.tokenizer.settings import MEDICAL_TAGS, TextSettings
-from actors.learner.trainer.tokenizer.text import TextRefusedError, TextTokenizer, TokensRefusedError, build_text
+from actors.learner.trainer.tokenizer.text import (
+    TextRefusedError,
+    TextTokenizer,
+    TokensRefusedError,
+    build_text,
+    normal_form,
+)
 from actors.learner.trainer.tokenizer.token_log import token_hash, write_token_log
 from actors.learner.trainer.tokenizer.vocabulary import (
     BYTES,
@@ -38,6 +45,7 @@ ADVERSARIAL = {
     "singletons that NFC changes": "\u212b \u2126 \u0958",
     "emoji with joiners and skin": "👩🏽‍⚕️ 🏳️‍🌈 👨‍👩‍👧‍👦",
     "many marks": "z" + "\u0335\u0301\u0323" * 500,
+    "marks out of order": "z\u00e9" + "\u0301" * 300 + "\u0323\u0344\u0f73\u1ebf" * 300 + "\uac00\u11a8\u0345",
     "unknown words": "xqzzt pneumonoultramicroscopicsilicovolcanoconiosis ᚠᛇᚻ",
     "right to left": "שלום \u202eabc\u202c العربية",
     "tags": "<CT><CT> <lesion>x</lesion> <malignant",
@@ -71,6 +79,22 @@ def test_any_text_comes_back_in_normal_form_and_then_as_it_was(text: str) -> Non
 
     assert normal == unicodedata.normalize("NFC", text)
     assert TOKENIZER.decode(TOKENIZER.encode(normal)) == normal
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.text(
+        st.sampled_from("\u0301\u0323\u0327\u0344\u0345\u0f71\u0f72\u0f73\u3099\u0334\uac00\u1100\u1161か"), min_size=64
+    )
+)
+def test_long_runs_of_marks_have_the_normal_form_that_unicode_says(text: str) -> None:
+    assert normal_form(text) == unicodedata.normalize("NFC", text)
+
+
+def test_a_run_of_very_many_marks_is_put_in_order_at_once() -> None:
+    low, high = "\u0323" * 200_000, "\u0301" * 200_000
+
+    assert normal_form(f"z{high}{low}") == f"\u1e93{low[1:]}{high}"
 
 
 def test_ten_thousand_lines_of_random_characters_come_back() -> None:
@@ -140,6 +164,15 @@ def test_the_shipped_merges_are_those_of_the_sample_facts() -> None:
     assert len(shipped_merges(256)) == 256
 
 
+def test_merges_that_were_altered_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    altered = tmp_path / PATH.name
+    altered.write_bytes(PATH.read_bytes().replace(b"\n", b" ", 1))
+    monkeypatch.setattr(vocabulary, "PATH", altered)
+
+    with pytest.raises(VocabularyError, match="is not the file that was shipped"):
+        shipped_merges(1)
+
+
 def test_merges_are_learnt_by_frequency_and_of_equals_the_lowest_first() -> None:
     assert learn_merges(["abab cdcd"], 10) == ((97, 98), (99, 100))
     assert learn_merges(["aaaa aaaa"], 3) == ((97, 97), (256, 256))
@@ -177,6 +210,8 @@ def test_a_token_log_has_the_hash_of_every_sample_and_no_time() -> None:
     assert hashlib.sha256(log.content).hexdigest() == log.sha256
     lines = log.content.decode().splitlines()
     assert TOKENIZER.digest in lines[0]
+    one = b"".join(int(token).to_bytes(4, "little") for token in samples[0][1])
+    assert token_hash(samples[0][1]) == hashlib.sha256(one).hexdigest()
     assert [token_hash(tokens) in line for line, (_, tokens) in zip(lines[1:], samples, strict=True)] == [True] * 3
     assert write_token_log(TOKENIZER.describe(), samples[::-1]).sha256 != log.sha256
 

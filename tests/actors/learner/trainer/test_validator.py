@@ -102,6 +102,21 @@ def test_probabilities_that_are_shares_are_calibrated_and_certainty_that_is_wron
     assert fair.loss == pytest.approx(math.log(2), abs=1e-15)
 
 
+def test_every_example_lies_in_the_bin_of_its_confidence() -> None:
+    scores = drawn(400, 3, 8)
+
+    bins = validate(scores).calibration_bins
+
+    confidence = scores.probabilities.max(axis=1)
+    for found in bins:
+        held = (confidence >= found.low) & (confidence < found.high)
+        assert found.examples == np.count_nonzero(held)
+        if found.examples:
+            assert found.mean_confidence == pytest.approx(confidence[held].mean(), rel=1e-12)
+            assert found.accuracy == np.count_nonzero((scores.predicted == scores.labels)[held]) / found.examples
+    assert sum(found.examples for found in bins) == len(scores)
+
+
 def test_logits_that_are_no_numbers_are_refused_with_how_many() -> None:
     with pytest.raises(ScoresRefusedError, match="1 of 2 examples are not finite"):
         scored([0, 1], [[1.0, 2.0, 3.0], [np.nan, 0.0, 0.0]])

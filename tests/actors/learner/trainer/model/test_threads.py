@@ -11,10 +11,13 @@ from actors.learner.trainer.model import threads
 from actors.learner.trainer.model.threads import (
     PINS,
     ThreadsError,
+    arithmetic_like,
     environment_of,
     kernels_of_blas,
     loaded_libraries,
     pin_threads,
+    settings_of_torch,
+    without_settings,
 )
 
 ROOT = Path(__file__).parents[5]
@@ -87,6 +90,22 @@ def test_settings_of_the_library_are_told_and_given_on(monkeypatch: pytest.Monke
         **dict.fromkeys(PINS, "1"),
         "OPENBLAS_CORETYPE": "Zen",
     }
+
+
+def test_settings_of_torch_are_told_and_given_on_where_a_run_is_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    monkeypatch.setenv("MKL_NUM_THREADS", "3")
+
+    told = settings_of_torch()
+    here = arithmetic_like({"torch_settings": ""})
+
+    assert told["torch_settings"].split().count("MKL_CBWR=COMPATIBLE") == 1
+    assert "MKL_NUM_THREADS" not in told["torch_settings"]
+    assert here == {**kernels_of_blas(), **told}
+    assert arithmetic_like({"blas_core": "Zen"}) == kernels_of_blas()
+    assert environment_of(told)["MKL_CBWR"] == "COMPATIBLE"
+    assert "MKL_CBWR" not in without_settings(os.environ)
+    assert without_settings(os.environ)["PATH"] == os.environ["PATH"]
 
 
 def test_without_a_library_to_ask_only_a_pinned_environment_will_do(

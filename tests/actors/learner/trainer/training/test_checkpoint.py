@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ import pytest
 from actors.learner.trainer.training.checkpoint import Checkpoint, CheckpointRefusedError, pack, read, unpack
 from actors.learner.trainer.training.keeping import Keeping
 from actors.learner.trainer.training.log_file import StepLogFile, read_log
+from actors.learner.trainer.training.step_log import Link
 from actors.learner.trainer.training.trainer import Trainer
-from tests.small_training import config, trainer
+from tests.small_training import Kept, config, trainer
 
 ROOT = Path(__file__).parents[5]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -184,3 +187,47 @@ def _kill_after(folder: Path, step: int) -> None:
 def _python(code: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-c", code, str(folder)]
     return subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, timeout=60, check=False)
+
+
+def test_a_checkpoint_that_would_go_on_with_other_draws_is_refused(tmp_path: Path) -> None:
+    made = trainer(config(), folder=tmp_path)
+    made.run(until=3)
+    checkpoint = made.checkpoint()
+    others = tuple((name, counters, seed[::-1]) for name, counters, seed in checkpoint.header.generators)
+    path = tmp_path / "other.ckpt"
+    path.write_bytes(pack(replace(checkpoint, header=replace(checkpoint.header, generators=others))))
+
+    with pytest.raises(CheckpointRefusedError, match="begins with another generator dropout; draws would differ"):
+        trainer(config()).resume(path)
+
+
+@dataclass
+class Durable(Kept):
+    """Looks, whenever something reaches it, whether the newest checkpoint counts rows that are not durable yet."""
+
+    folder: Path = Path()
+    durable: int = 0
+    looked: int = 0
+
+    def take(self, links: Sequence[Link]) -> None:
+        self._look()
+        super().take(links)
+
+    def settle(self) -> None:
+        self._look()
+        self.durable = len(self.links)
+
+    def _look(self) -> None:
+        newest = Keeping(self.folder, 1).newest().checkpoint
+        if newest is not None:
+            self.looked += 1
+            assert newest.header.log_rows <= self.durable
+
+
+def test_the_log_is_durable_before_a_checkpoint_counts_its_rows(tmp_path: Path) -> None:
+    sink = Durable(folder=tmp_path)
+
+    trainer(config(training={"checkpoint_every": 2}), sink, tmp_path).run()
+
+    assert sink.looked > 2
+    assert sink.durable == len(sink.links)

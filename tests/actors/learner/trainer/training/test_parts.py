@@ -8,10 +8,12 @@ import pytest
 
 from actors.learner.trainer.datasets.dataset import DataRefusedError
 from actors.learner.trainer.datasets.splitting import Splits, split
+from actors.learner.trainer.model.parameters import F32, Layout, Part
+from actors.learner.trainer.model.port import Model
 from actors.learner.trainer.registry import LOSSES, OPTIMIZERS, SCHEDULES
 from actors.learner.trainer.streams import Streams
 from actors.learner.trainer.training import feeding
-from actors.learner.trainer.training.accumulating import CompensatedSum, cut
+from actors.learner.trainer.training.accumulating import Accumulator, CompensatedSum, cut
 from actors.learner.trainer.training.feeding import Feed
 from actors.learner.trainer.training.losses import cross_entropy, exact_sum, mean_squared_error
 from actors.learner.trainer.training.optimizers import AdamW, Optimizer, OptimizerRefusedError, RmsProp, Sgd, rate_of
@@ -176,6 +178,30 @@ def test_a_batch_is_cut_in_order_into_parts_of_nearly_one_size(parts: int) -> No
 def feed(seed: int = 2, batch_size: int = 16) -> Feed:
     data = made_up()
     return Feed(data, split(data, config().data.split, 1), "unit", batch_size, Streams(seed))
+
+
+class Given(Model):
+    """One weight, whose gradient is the sum of the images."""
+
+    def step_gradients(
+        self, images: F32, targets: F32, loss: object, stream: object, scale: float = 1.0
+    ) -> tuple[float, F32]:
+        self.gradient[:] = images.sum(dtype=np.float32)
+        return float(images.sum(dtype=np.float64)), self.gradient
+
+    def logits(self, images: F32) -> F32:
+        return images
+
+
+def test_parts_of_a_batch_are_added_in_float64_and_rounded_once() -> None:
+    images = np.array([1e8, 1.0, -1e8], dtype=np.float32)[:, None]
+    model = Given(Layout((Part("w", (1,)),)), np.zeros(1, dtype=np.float32))
+
+    step = Accumulator(model, cross_entropy, 3).step((images, images), None, None)
+
+    assert step.gradient.tolist() == [1.0]
+    assert step.gradient.dtype == np.float32
+    assert step.loss == 1.0 / 3.0
 
 
 def test_an_epoch_shows_every_training_example_once_in_an_order_of_its_own() -> None:

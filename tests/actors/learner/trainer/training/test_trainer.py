@@ -14,7 +14,7 @@ from actors.learner.trainer.model.port import LossFunction, Model, ModelPlan
 from actors.learner.trainer.model.settings import MlpSettings
 from actors.learner.trainer.registry import MODELS, OPTIMIZERS
 from actors.learner.trainer.streams import seed_of
-from actors.learner.trainer.training.checkpoint import CheckpointRefusedError
+from actors.learner.trainer.training.checkpoint import CheckpointRefusedError, pack
 from actors.learner.trainer.training.feeding import ExtraBatch
 from actors.learner.trainer.training.keeping import Keeping
 from actors.learner.trainer.training.optimizers import Optimizer
@@ -58,8 +58,10 @@ def build_unseeded(settings: UnseededSettings, plan: ModelPlan) -> Model:
     return UnseededMlp(shape, weights_of(shape, plan), 0.0)
 
 
-def proof(sections: Sections, stops: tuple[int, ...] = (), folder: Path | None = None) -> tuple[str, str, list[str]]:
-    """Hash of the weights, digest of the log and its lines, of a run that stops after so many steps and goes on."""
+def proof(
+    sections: Sections, stops: tuple[int, ...] = (), folder: Path | None = None
+) -> tuple[str, str, list[str], bytes]:
+    """Weights, digest of the log, its lines and the last checkpoint of a run that stops after so many steps."""
     chosen, kept = config(**sections), Kept()
     made = trainer(chosen, kept, folder)
     outcome = made.run(until=stops[0]) if stops else made.run()
@@ -71,7 +73,7 @@ def proof(sections: Sections, stops: tuple[int, ...] = (), folder: Path | None =
         made.resume(found.path)
         outcome = made.run(until=stop)
     assert outcome.reason is StopReason.COMPLETED
-    return outcome.weights_sha256, outcome.log_digest, kept.lines
+    return outcome.weights_sha256, outcome.log_digest, kept.lines, pack(made.checkpoint())
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -131,7 +133,7 @@ def test_one_trainer_may_pause_and_go_on_without_a_checkpoint() -> None:
     outcome = made.run()
 
     assert (paused.reason, paused.step) == (StopReason.PAUSED, 3)
-    assert (outcome.weights_sha256, outcome.log_digest, kept.lines) == proof({})
+    assert (outcome.weights_sha256, outcome.log_digest, kept.lines, pack(made.checkpoint())) == proof({})
 
 
 class SeenMlp(Mlp):
