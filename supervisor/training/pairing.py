@@ -2,8 +2,8 @@
 
 In: what carries out one run, seeds. Out: `DreamComparison`: every run of both arms, and paired differences with their
 intervals of 95 %. Both arms take the same number of steps on the same batches from the same weights; the dreams are the
-same pinned ones for every seed. Accuracies are those at the end, in both arms, never the best. One seed has no
-interval, and fewer than ten say little: that is told.
+same pinned ones for every seed, without those that touch what validates or tests under that seed. Accuracies are those
+at the end, in both arms, never the best. One seed has no interval, and fewer than ten say little: that is told.
 """
 
 import hashlib
