@@ -1,8 +1,8 @@
 """A command of the user's that is run in a guest's seat: started, restarted with backoff, stopped with the run.
 
 In: a command line with the folder and environment that it was given in, monotonic times. Out: one process at a time,
-its output appended to `logs/NAME.log`. An exit with 0 is the end of it; any other end is answered as the end of an
-actor is (`supervisor.restarts`). It never decides about the run: a guest that is given up is shown, and nothing else.
+its output appended to `logs/NAME.log`. An exit with 0 is the end of it, and one of `MISUSED` as well: it would end like
+that again. Any other end is answered as the end of an actor is (`supervisor.restarts`). It never decides about the run: a guest that is given up is shown, and nothing else.
 """
 
 import signal
@@ -20,6 +20,8 @@ from supervisor.seats import CommandLine
 ProcessState = Literal["waiting", "running", "restarting", "finished", "failed", "stopped"]
 GRACE_S: Final = 3.0
 """Between SIGTERM and SIGKILL."""
+MISUSED: Final = (2, 78)
+"""Exit statuses by which a program says that its command line or its configuration is wrong (getopt, sysexits.h)."""
 
 
 @dataclass
@@ -88,16 +90,21 @@ class GuestProcess:
         elif status == 0:
             self.state = "finished"
             self.say("info", "guest finished", of=self.instance)
+        elif status in MISUSED:
+            self._give_up(f"{exit_text(status)}: it says that its command line or its settings are wrong")
         else:
             self._decide(exit_text(status), now_s - self._started_at_s, now_s)
 
     def _decide(self, reason: str, lived_s: float | None, now_s: float) -> None:
-        self.reason = reason
         delay_s = self.history.record_death(now_s, lived_s)
         if delay_s is None:
-            self.state = "failed"
-            self.say("error", "guest given up", of=self.instance, why=reason)
+            self._give_up(reason)
             return
+        self.reason = reason
         self.state, self._start_at_s = "restarting", now_s + delay_s
         self.restarts += 1
         self.say("warning", "guest restarting", of=self.instance, delay_ms=round(delay_s * 1000), why=reason)
+
+    def _give_up(self, reason: str) -> None:
+        self.state, self.reason = "failed", reason
+        self.say("error", "guest given up", of=self.instance, why=reason)

@@ -40,7 +40,8 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command
 
     The seat is called NAME; what is printed is to be exported for the process that sits there. With COMMAND, the
     supervisor runs it in the seat: from this folder, in this environment, its output in logs/NAME.log; it is started
-    again when it dies, and stopped with the run. Seats end with the run.
+    again when it dies (but not after exit code 2 or 78, by which it says that it was misused), and stopped with the
+    run. Seats end with the run.
 
     \b
     Examples:
