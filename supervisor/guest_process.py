@@ -1,8 +1,9 @@
 """A command of the user's that is run in a guest's seat: started, restarted with backoff, stopped with the run.
 
 In: a command line with the folder and environment that it was given in, monotonic times. Out: one process at a time,
-its output appended to `logs/NAME.log`. An exit with 0 is the end of it, and one of `MISUSED` as well: it would end like
-that again. Any other end is answered as the end of an actor is (`supervisor.restarts`). It never decides about the run: a guest that is given up is shown, and nothing else.
+its output appended to `logs/NAME.log`. An exit with 0 is the end of it, and one of `MISUSED` as well, for it would end
+like that again; any other end is answered as the end of an actor is (`supervisor.restarts`). It never decides about the
+run: a guest that is given up is shown, and nothing else.
 """
 
 import signal
