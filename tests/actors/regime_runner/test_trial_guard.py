@@ -291,7 +291,7 @@ def test_output_without_end_is_cut_and_the_end_of_the_errors_is_kept(house) -> N
 
 
 def test_threads_change_the_cpu_time_that_is_told(house) -> None:
-    burn = "import os\nfor n in range({n}):\n    if os.fork() == 0:\n        sum(range(2_000_000)); os._exit(0)\n"
+    burn = "import os\nfor n in range({n}):\n    if os.fork() == 0:\n        sum(range(10_000_000)); os._exit(0)\n"
     burn += "for n in range({n}): os.wait()"
 
     one, four = (house.run(PYTHON, "-c", burn.replace("{n}", str(n))) for n in (1, 4))
