@@ -7,62 +7,47 @@ that run in order; in a running loop the night goes on, and only the waiting end
 loop, is just beginning or ending waits for its turn.
 """
 
-import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
 
 from schemas.ids import RunId
-from schemas.inputs import InputSet
-from schemas.manifest import RunManifest
 from schemas.night import DAY_NS, NightRequest, begin_of
 from schemas.night_report import REPORTS_PATH, NightReport, NightReports
 from schemas.roles import Role
 from supervisor.advice import advise
 from supervisor.asking import ask_home
-from supervisor.bring_up import clear_runtime, finish_interrupted
+from supervisor.bring_up import clear_runtime
+from supervisor.company import Company
 from supervisor.configuration import Sources, load_configuration
 from supervisor.control import Request
 from supervisor.errors import AlreadyRunningError, ControlError, NotRunningError, SilentError, SupervisorError
 from supervisor.home import Home, runtime_folder
-from supervisor.inputs import PreparedInputs, store_inputs
-from supervisor.left_out import LeftOut
 from supervisor.lock import Holder, find_holder, hold_home
 from supervisor.log_lines import utc_text
-from supervisor.manifest import Protection, make_manifest
 from supervisor.nursery import actor_environment
-from supervisor.plan import seats_of
-from supervisor.pool.orders import publish, stage, writing_orders
-from supervisor.quiet_session import QuietSession
-from supervisor.run_files import freeze_settings
-from supervisor.run_life import Limits, RunLife
-from supervisor.runs import RunFolder, next_ordinal
+from supervisor.pool.orders import stage, writing_orders
+from supervisor.runs import RunFolder
 
 OBSERVER: Final[Role] = "nightly-observer"
 KEEPER: Final[Role] = "pool-keeper"
 MAX_REASON_CHARS: Final = 400
-COMPANY: Final[tuple[Role, ...]] = (KEEPER, OBSERVER)
+COMPANY: Final = Company((KEEPER, OBSERVER), OBSERVER, "night")
 LOOK_S: Final = 0.1
 ALIVE_S: Final = 5.0
 """How often it is looked whether somebody still lives the night."""
-UNPROTECTED: Final = Protection("none", "curve")
-"""A run without a dreamer has nobody to box; the night has a box of its own."""
-
-Waiting = Callable[[float], None]
-"""Told now and then how long the night has taken, s."""
-
-
 TURN_S: Final = 20.0
 """How long a supervisor may hold the home and not be heard, before that is told as a fault."""
 MOST_TURNS: Final = 3
 """How often a night is asked for anew when the loop that was asked is gone."""
+
+Waiting = Callable[[float], None]
+"""Told now and then how long the night has taken, s."""
 
 
 class NightLostError(SupervisorError):
@@ -157,28 +142,12 @@ def _observer_of(home: Home) -> tuple[RunFolder, str]:
 
 def _by_a_company(sources: Sources, runtime: Path, request: NightRequest, waiting: Waiting) -> NightReport:
     home, began = sources.home, time.monotonic()
-    finish_interrupted(home, runtime)
-    manifest = _manifest(sources)
-    run = RunFolder(home, RunId(manifest.run_id))
-    try:
-        with writing_orders(run):
-            staged = stage(run, manifest, [request], lambda _count: None, OBSERVER)
-            run.write_manifest(manifest)
-            freeze_settings(run, sources)
-            publish(run, staged.segment)
-    except BaseException:
-        if not run.manifest_file.exists():
-            shutil.rmtree(run.journal, ignore_errors=True)
-        raise
 
     def is_over() -> bool:
         waiting(time.monotonic() - began)
         return report_on(home, request.night_id) is not None
 
-    with QuietSession(home, runtime) as session:
-        life = RunLife(session, run, manifest, manifest.seats, Limits(is_over=is_over))
-        session.conduct(life)
-    run.close(life.figures("night"))
+    life = COMPANY.carry_out(sources, runtime, request, is_over)
     report = report_on(home, request.night_id)
     if report is None:
         why = life.supervision.cannot_start
@@ -206,14 +175,3 @@ def _without_pool(sources: Sources, request: NightRequest, reasons: str) -> Nigh
         raise NightLostError(f"{reasons}; {ended.problem}")
     report = NightReport.model_validate_json(json.dumps(ended.result["report"]))
     return report.model_copy(update={"notes": (*report.notes, reasons[:MAX_REASON_CHARS])})
-
-
-def _manifest(sources: Sources) -> RunManifest:
-    """The manifest of a run that has neither pictures nor facts, and the company of a night alone."""
-    inputs = InputSet(pictures=(), factoids=())
-    content = inputs.to_bytes()
-    prepared = PreparedInputs(inputs, content, hashlib.sha256(content).hexdigest(), LeftOut(), ())
-    store_inputs(prepared, sources.home.inputs)
-    configuration, ordinal = load_configuration(sources), next_ordinal(sources.home)
-    seats = seats_of(COMPANY)
-    return make_manifest(configuration, prepared.sha256, seats, ordinal, datetime.now(UTC), UNPROTECTED)

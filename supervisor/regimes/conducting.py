@@ -8,40 +8,30 @@ stops that run in order; a running loop is told to cancel the order, and a secon
 measured by then is kept, and the report of the order says how it ended.
 """
 
-import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from bus.files import write_atomically
 from schemas.ids import RunId
-from schemas.inputs import InputSet
-from schemas.manifest import RunManifest
 from schemas.regimes import CancelEvaluation, EvaluateDomain
 from schemas.roles import Role
 from supervisor.asking import ask_home
-from supervisor.bring_up import clear_runtime, finish_interrupted
-from supervisor.configuration import Sources, load_configuration
+from supervisor.bring_up import clear_runtime
+from supervisor.company import Company
+from supervisor.configuration import Sources
 from supervisor.control import Request
 from supervisor.errors import ControlError
 from supervisor.home import Home, runtime_folder
-from supervisor.inputs import PreparedInputs, store_inputs
-from supervisor.left_out import LeftOut
 from supervisor.lock import Holder, find_holder, hold_home
 from supervisor.log_lines import utc_text
-from supervisor.manifest import Protection, make_manifest
-from supervisor.plan import PAIR, seats_of
-from supervisor.pool.orders import publish, stage, writing_orders
-from supervisor.quiet_session import QuietSession
-from supervisor.run_files import freeze_settings
-from supervisor.run_life import Limits, RunLife
-from supervisor.runs import RunFolder, next_ordinal
+from supervisor.plan import PAIR
+from supervisor.pool.orders import stage, writing_orders
+from supervisor.runs import RunFolder
 
 RUNNER: Final[Role] = "regime-runner"
 REPORTS: Final = "artifacts/evaluations"
@@ -49,8 +39,7 @@ LOOK_S: Final = 0.2
 CANCEL_S: Final = 60.0
 """Longest wait for a running loop to end the trial of an order that is cancelled."""
 STOPPED: Final = "the loop was stopped before the order was carried out"
-UNPROTECTED: Final = Protection("none", "curve")
-"""A run of the pair alone has nobody to box."""
+COMPANY: Final = Company(PAIR, RUNNER, "regimes")
 
 
 @dataclass(frozen=True)
@@ -200,24 +189,7 @@ def _cancelled(home: Home, run: RunFolder, runner: str, look: _Look) -> Conducte
 
 
 def _by_a_company(sources: Sources, runtime: Path, order: EvaluateDomain, look: _Look) -> Conducted:
-    home = sources.home
-    finish_interrupted(home, runtime)
-    manifest = _manifest(sources)
-    run = RunFolder(home, RunId(manifest.run_id))
-    try:
-        with writing_orders(run):
-            staged = stage(run, manifest, [order], lambda _count: None, RUNNER)
-            run.write_manifest(manifest)
-            freeze_settings(run, sources)
-            publish(run, staged.segment)
-    except BaseException:
-        if not run.manifest_file.exists():
-            shutil.rmtree(run.journal, ignore_errors=True)
-        raise
-    with QuietSession(home, runtime) as session:
-        life = RunLife(session, run, manifest, manifest.seats, Limits(is_over=look.is_over))
-        session.conduct(life)
-    run.close(life.figures("regimes"))
+    life = COMPANY.carry_out(sources, runtime, order, look.is_over)
     reasons = [f"{name} cannot start: {why}" for name, why in life.supervision.cannot_start.items()]
     was_interrupted = life.supervision.stop_reason == "interrupted"
     if was_interrupted:
@@ -225,13 +197,3 @@ def _by_a_company(sources: Sources, runtime: Path, order: EvaluateDomain, look: 
     reasons += [f"{name} was given up" for name in life.supervision.failed if name not in life.supervision.cannot_start]
     look.end("interrupted" if was_interrupted else "stopped", *reasons)
     return look.conducted(*reasons, is_interrupted=was_interrupted)
-
-
-def _manifest(sources: Sources) -> RunManifest:
-    """The manifest of a run that has neither pictures nor facts, and the pair alone."""
-    inputs = InputSet(pictures=(), factoids=())
-    content = inputs.to_bytes()
-    prepared = PreparedInputs(inputs, content, hashlib.sha256(content).hexdigest(), LeftOut(), ())
-    store_inputs(prepared, sources.home.inputs)
-    configuration, ordinal = load_configuration(sources), next_ordinal(sources.home)
-    return make_manifest(configuration, prepared.sha256, seats_of(PAIR), ordinal, datetime.now(UTC), UNPROTECTED)
