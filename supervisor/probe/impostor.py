@@ -1,7 +1,8 @@
 """A prisoner in the place of the dreamer: the dreamer's own host, sockets, threads and box, but another core.
 
 In: the arguments of any actor; the facts of the world lie in its own folder. Out: the lines of `prisoner`, on standard
-output, once its loop turns; then a dream, so that it is seen whether one can be said. Exit codes are the host's.
+output, once its loop turns; then dreams, until it is told to stop, so that it is seen whether one can be said: a link
+may drop a message, and who listens here reads no journal. Exit codes are the host's.
 """
 
 import argparse
@@ -26,6 +27,9 @@ from supervisor.probe.prisoner import FACTS, Told, battery, open_journal
 SHAPE: Final = (64, 64, 8)
 """Of the dream that is said: 393216 bytes."""
 TRY: Final = "try"
+SAY: Final = "say"
+SAY_S: Final = 1.0
+"""Between two dreams."""
 
 
 class ImpostorCore:
@@ -44,7 +48,9 @@ class ImpostorCore:
             case Fired(name="try"):
                 for told in battery(self._facts, self._journal, self._opens_files):
                     _tell(told)
-                return Outcome(sends=[Send(_dream(now_ns))])
+                return _say(now_ns)
+            case Fired(name="say"):
+                return _say(now_ns)
             case _:
                 return Outcome(refusal=f"nothing is known of {event!r}")
         return Outcome()
@@ -69,6 +75,10 @@ def builder(facts: Facts, journal: int) -> Callable[[ActorStart], Actor]:
         return Actor(core=ImpostorCore(facts, journal, opens_files), randomness=start.randomness())
 
     return build
+
+
+def _say(now_ns: int) -> Outcome:
+    return Outcome(sends=[Send(_dream(now_ns))], timers=[SetTimer(SAY, SAY_S)])
 
 
 def _dream(now_ns: int) -> DreamEntry:

@@ -60,6 +60,8 @@ class Station:
         """Furnish `cell` for a run under `rung` with Landlock up to `max_abi`; `leaving` closes what is open."""
         self._cell, self._rung, self._max_abi = cell, rung, max_abi
         self._said: list[Told] = []
+        self._owes_profile = False
+        """Whether a profile is to be sent, again when the link had no room for it."""
         self._manifest = _write_manifest(cell, rung)
         equipment = Equipment(cell.runtime, SEATS, KeyBook())
         leaving.callback(equipment.close)
@@ -109,9 +111,11 @@ class Station:
         for message in self._control.drain(TURN_MS):
             if isinstance(message, Ready):
                 self._said.append(_told("need-ready", f"pid {message.pid}"))
-                self._outlet.send(INSTANCE, *_profile())
+                self._owes_profile = True
             elif isinstance(message, Failed):
                 self._said.append(_told("need-ready", message.reason, is_done=False))
+        if self._owes_profile:
+            self._owes_profile = not self._outlet.send(INSTANCE, *_profile())
         while (arrival := self._inbox.receive()) is not None:
             kind = decode_envelope(bytes(arrival.parts[0])).kind
             self._said.append(_told("need-be-heard", f"{kind} from {arrival.holder}"))
